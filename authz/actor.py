@@ -1,0 +1,141 @@
+"""Who is asking, where they stand, and the proofs that they may.
+
+An `Actor` is loaded once per request; every question after that is answered in memory. A check hands out a
+proof, and the work demands it: `Access` for one place, `Reach` for every place where a permission holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from authz.decide import Decision, Seat, decide, permissions
+from authz.policy import Policy
+from errors import NotFound, NotPermitted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a question is about: practices, an agent, or (empty) the platform itself.
+
+    `party_only`: only the practice's own staff and the agent's own members see it, so that one outsider never
+    learns of another in the same practice.
+    """
+
+    practices: frozenset[UUID] = frozenset()
+    agent: UUID | None = None
+    party_only: bool = False
+
+    @property
+    def practice(self) -> UUID:
+        """The one practice of a question about a practice or an engagement."""
+        (practice,) = self.practices
+        return practice
+
+
+PLATFORM = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person as of one instant, under one policy.
+
+    `own` are seats that hold everywhere (anyone signed in; the platform's operator), `practices` the seats in
+    each practice (staff, or through an engagement that has not ended), `agents` the seat in each own agent,
+    `members` the membership in each own agent. `address` is where the request came from.
+    """
+
+    user_id: UUID
+    name: str
+    session_id: UUID
+    reauthenticated_at: datetime
+    policy: Policy
+    now: datetime
+    address: str = ""
+    own: tuple[Seat, ...] = ()
+    practices: Mapping[UUID, tuple[Seat, ...]] = field(default_factory=dict)
+    agents: Mapping[UUID, tuple[Seat, ...]] = field(default_factory=dict)
+    members: Mapping[UUID, UUID] = field(default_factory=dict)
+
+    @property
+    def operator(self) -> bool:
+        return any(seat.held_by == "platform" for seat in self.own)
+
+    def seats(self, place: Place) -> tuple[Seat, ...]:
+        """The seats that count at a place, without those that hold everywhere."""
+        seats = [seat for practice in place.practices for seat in self.practices.get(practice, ())]
+        if place.party_only:
+            seats = [seat for seat in seats if seat.held_by == "staff"]
+        if place.agent is not None:
+            seats.extend(self.agents.get(place.agent, ()))
+        return tuple(seats)
+
+    def decide(self, permission: str, place: Place = PLATFORM) -> Decision:
+        return decide(self.policy, self.seats(place) + self.own, permission)
+
+    def access(self, permission: str, place: Place = PLATFORM) -> Access:
+        """The proof that this actor holds the permission at this place.
+
+        Refuses, first match wins: NotFound where the actor has no seat at the place (hidden is not
+        forbidden), NotPermitted where a seat does not give the permission.
+        """
+        if self.decide(permission, place).allowed:
+            return Access(self, permission, place)
+        if place != PLATFORM and not self.seats(place) and not self.operator:
+            raise NotFound
+        raise NotPermitted(permission, self._held_by(permission, place))
+
+    def reach(self, permission: str) -> Reach:
+        """Every place where this actor holds the permission."""
+        if decide(self.policy, self.own, permission).allowed:
+            return Reach(self, permission, everywhere=True)
+        practices = frozenset(key for key, seats in self.practices.items() if self._allows(seats, permission))
+        agents = frozenset(key for key, seats in self.agents.items() if self._allows(seats, permission))
+        return Reach(self, permission, practices=practices, agents=agents)
+
+    def permissions(self, place: Place) -> frozenset[str]:
+        return permissions(self.policy, self.seats(place) + self.own)
+
+    def roles_at(self, practice: UUID) -> frozenset[str]:
+        """The staff roles held in a practice: what decides which roles may be granted there."""
+        staff = [seat for seat in self.practices.get(practice, ()) if seat.held_by == "staff"]
+        return frozenset().union(*(seat.roles for seat in staff))
+
+    def _allows(self, seats: tuple[Seat, ...], permission: str) -> bool:
+        return decide(self.policy, seats, permission).allowed
+
+    def _held_by(self, permission: str, place: Place) -> tuple[str, ...]:
+        """The roles that would give the permission to somebody at this place, the smallest first."""
+        kinds = {"platform": True, "staff": bool(place.practices), "member": place.agent is not None}
+        holders = {kind for kind, here in kinds.items() if here}
+        return tuple(role.key for role in self.policy.roles_holding(permission) if holders.intersection(role.held_by))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Proof: this actor holds this permission at this place. Only `Actor.access` makes one."""
+
+    actor: Actor
+    permission: str
+    place: Place
+
+    @property
+    def now(self) -> datetime:
+        return self.actor.now
+
+    @property
+    def policy(self) -> Policy:
+        return self.actor.policy
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Proof: where this actor holds this permission. A list filters by it in SQL, before anything is counted."""
+
+    actor: Actor
+    permission: str
+    everywhere: bool = False
+    practices: frozenset[UUID] = frozenset()
+    agents: frozenset[UUID] = frozenset()

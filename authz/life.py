@@ -1,0 +1,231 @@
+"""The life of an engagement: what its stored dates mean at an instant.
+
+The only place that decides status, blockers, live roles and the agreement's state. Reads and decisions both
+call it, so that what a screen shows and what a door does cannot differ. Nothing here waits or stores.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from authz.policy import Policy
+
+
+class Status(enum.Enum):
+    """First that applies, in this order of precedence: ENDED, EXPIRED, SUSPENDED, AWAITING_ROLES,
+    AWAITING_AGREEMENT, ACTIVE. Values are spelt as in SQL and YAML."""
+
+    AWAITING_ROLES = "awaiting_roles"
+    AWAITING_AGREEMENT = "awaiting_agreement"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    ENDED = "ended"
+
+
+class AgreementState(enum.Enum):
+    NONE = "none"
+    REQUESTED = "requested"
+    SIGNED_BY_AGENT = "signed_by_agent"
+    IN_FORCE = "in_force"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    TERMINATED = "terminated"
+    WAIVED = "waived"
+
+
+class Party(enum.Enum):
+    PRACTICE = "practice"
+    AGENT = "agent"
+    PLATFORM = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    role: str
+    granted_at: datetime
+    confirmed_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementFacts:
+    basis: str = "baa"
+    requested_at: datetime | None = None
+    agent_signed_at: datetime | None = None
+    practice_signed_at: datetime | None = None
+    effective_on: date | None = None
+    expires_on: date | None = None
+    waived_at: datetime | None = None
+    terminated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is stored about an engagement and its agent. Times are aware UTC."""
+
+    started_at: datetime
+    expires_at: datetime
+    agent_kind: str
+    grants: tuple[Grant, ...] = ()
+    agreement: AgreementFacts | None = None
+    suspended_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: str | None = None
+    agent_suspended_at: datetime | None = None
+    agent_closed_at: datetime | None = None
+    practice_closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One thing that is missing, who must act, and since when."""
+
+    code: str
+    message: str
+    waiting_for: Party
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Everything that is derived about an engagement at one instant."""
+
+    status: Status
+    live_roles: frozenset[str]
+    agreement: AgreementState
+    agreement_in_force: bool
+    ended_at: datetime | None
+    end_reason: str | None
+    blockers: tuple[Blocker, ...] = field(default=())
+
+
+def life(facts: Facts, policy: Policy, now: datetime) -> Life:
+    """Derive all of it. `now` is an aware UTC datetime."""
+    roles = live_roles(facts, policy, now)
+    agreement = agreement_state(facts.agreement, policy, now)
+    in_force = is_in_force(agreement)
+    ended_at, end_reason = end(facts, policy, now)
+    status = _status(facts, policy, now, ended=ended_at is not None, roles=roles, in_force=in_force)
+    blockers = () if ended_at else tuple(_blockers(facts, policy, now, roles, agreement))
+    return Life(status, roles, agreement, in_force, ended_at, end_reason, blockers)
+
+
+def _status(
+    facts: Facts, policy: Policy, now: datetime, *, ended: bool, roles: frozenset[str], in_force: bool
+) -> Status:
+    if ended:
+        return Status.ENDED
+    if facts.expires_at <= now:
+        return Status.EXPIRED
+    if facts.suspended_at or facts.agent_suspended_at:
+        return Status.SUSPENDED
+    if not roles:
+        return Status.AWAITING_ROLES
+    if not in_force and policy.agreement_needed(facts.agent_kind, roles):
+        return Status.AWAITING_AGREEMENT
+    return Status.ACTIVE
+
+
+def end(facts: Facts, policy: Policy, now: datetime) -> tuple[datetime | None, str | None]:
+    """When and why it ended. After its grace an expired engagement has ended without anybody acting."""
+    if facts.ended_at:
+        return facts.ended_at, facts.end_reason
+    if facts.practice_closed_at:
+        return facts.practice_closed_at, "practice_closed"
+    if facts.agent_closed_at:
+        return facts.agent_closed_at, "agent_closed"
+    lapses_at = facts.expires_at + timedelta(days=policy.engagements.grace_days)
+    return (lapses_at, "expired") if lapses_at <= now else (None, None)
+
+
+def grant_status(grant: Grant, now: datetime) -> str:
+    """pending_confirmation, active or lapsed. A grant with an end gives nothing from that instant on."""
+    if grant.expires_at and grant.expires_at <= now:
+        return "lapsed"
+    return "active" if grant.confirmed_at else "pending_confirmation"
+
+
+def live_roles(facts: Facts, policy: Policy, now: datetime) -> frozenset[str]:
+    """The roles that give something now: confirmed, not lapsed, and known to the policy."""
+    active = (grant.role for grant in facts.grants if grant_status(grant, now) == "active")
+    return frozenset(role for role in active if role in policy.roles)
+
+
+def is_in_force(state: AgreementState) -> bool:
+    return state in (AgreementState.IN_FORCE, AgreementState.EXPIRING, AgreementState.WAIVED)
+
+
+def agreement_state(agreement: AgreementFacts | None, policy: Policy, now: datetime) -> AgreementState:
+    """In force needs both sides' recorded act and a first day that has come (45 CFR 164.504(e))."""
+    if agreement is None:
+        return AgreementState.NONE
+    if agreement.terminated_at:
+        return AgreementState.TERMINATED
+    if agreement.waived_at:
+        return AgreementState.WAIVED
+    if not _both_sides_acted(agreement):
+        return AgreementState.SIGNED_BY_AGENT if agreement.agent_signed_at else AgreementState.REQUESTED
+    return _dated_state(agreement, policy, now.date())
+
+
+def _both_sides_acted(agreement: AgreementFacts) -> bool:
+    """Training of a practice's own workforce is attested by the practice alone."""
+    agent_acted = agreement.agent_signed_at or agreement.basis == "workforce_training"
+    return bool(agent_acted and agreement.practice_signed_at)
+
+
+def _dated_state(agreement: AgreementFacts, policy: Policy, today: date) -> AgreementState:
+    if agreement.effective_on is None or agreement.effective_on > today:
+        return AgreementState.SIGNED_BY_AGENT
+    if agreement.expires_on is None:
+        return AgreementState.IN_FORCE
+    if agreement.expires_on < today:
+        return AgreementState.EXPIRED
+    notice = timedelta(days=max(policy.engagements.notice_days))
+    return AgreementState.EXPIRING if agreement.expires_on - today <= notice else AgreementState.IN_FORCE
+
+
+def _blockers(
+    facts: Facts, policy: Policy, now: datetime, roles: frozenset[str], agreement: AgreementState
+) -> Iterator[Blocker]:
+    if facts.expires_at <= now:
+        yield Blocker("expired", "the engagement has expired; renew it", Party.PRACTICE, facts.expires_at)
+    if facts.suspended_at:
+        yield Blocker("suspended", "the engagement is suspended; resume it", Party.PRACTICE, facts.suspended_at)
+    if facts.agent_suspended_at:
+        message = "the platform has suspended the agent"
+        yield Blocker("agent_suspended", message, Party.PLATFORM, facts.agent_suspended_at)
+    yield from _role_blockers(facts, policy, now, roles)
+    yield from _agreement_blockers(facts, policy, roles, agreement)
+
+
+def _role_blockers(facts: Facts, policy: Policy, now: datetime, roles: frozenset[str]) -> Iterator[Blocker]:
+    if not roles:
+        yield Blocker("no_roles", "no role is turned on; set the agent's roles", Party.PRACTICE, facts.started_at)
+    for grant in facts.grants:
+        if grant.role not in policy.roles:
+            message = f"the policy no longer has the role {grant.role}; set the agent's roles again"
+            yield Blocker("unknown_role", message, Party.PRACTICE, grant.granted_at)
+        elif grant_status(grant, now) == "pending_confirmation":
+            title = policy.roles[grant.role].title
+            message = f"the role {title} waits for the owner's confirmation"
+            yield Blocker("role_confirmation_pending", message, Party.PRACTICE, grant.granted_at)
+
+
+def _agreement_blockers(
+    facts: Facts, policy: Policy, roles: frozenset[str], agreement: AgreementState
+) -> Iterator[Blocker]:
+    """An agreement that is required for this kind of agent is asked for before the first role is set, too."""
+    if is_in_force(agreement) or not policy.agreement_needed(facts.agent_kind, roles):
+        return
+    if agreement is AgreementState.EXPIRED:
+        message = "the business associate agreement has expired; record a new one"
+        yield Blocker("agreement_expired", message, Party.PRACTICE, facts.started_at)
+        return
+    waiting_for = Party.PRACTICE if agreement is AgreementState.SIGNED_BY_AGENT else Party.AGENT
+    message = "a business associate agreement must be in force first; the agent signs it, the practice records it"
+    yield Blocker("agreement_missing", message, waiting_for, facts.started_at)

@@ -1,0 +1,114 @@
+"""Trying letters and a code: count first, verify second, and one answer for every failure.
+
+Everything that can be wrong with a token ends in the same `TokenRejected` after the same work: one
+transaction that counts the attempt, one scrypt. An attempt is counted against the token and against who
+tries, in the database, before anything is compared, so that parallel guesses never buy extra attempts; a
+success gives its own attempt back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authz.actor import Access
+from authz.life import Party
+from errors import CheckDigitMismatch, TokenRejected
+from models.connection import Connection, client
+from models.unit_of_work import unit_of_work
+from operations import spelling, stretching
+from operations.attempts import Exhausted, Spender, forgive, rate_limited, refuse_blocked, spend
+from operations.record import About, Who, record
+
+_COUNT = """
+UPDATE connect_tokens SET attempts = attempts + 1
+WHERE letters = $1 AND state = 'issued' AND attempts < $2 AND expires_at > $3
+RETURNING id, agent_id, issued_by_id, salt, code_hash, external_ref
+"""
+_GIVE_BACK = "UPDATE connect_tokens SET attempts = greatest(attempts - 1, 0) WHERE id = $1"
+_OWN_TOKEN = "SELECT 1 FROM agent_members WHERE id = $1 AND user_id = $2"
+_EARLIER_SUCCESS = "SELECT 1 FROM engagements WHERE started_by_id = $1 LIMIT 1"
+
+Token = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    exhausted: Exhausted | None
+    token: Token | None
+
+
+async def verified_token(access: Access, typed_letters: str, typed_code: str) -> Token:
+    """The live token that these letters and this code open. It is not used up by this.
+
+    Refuses, first match wins: RateLimited, CheckDigitMismatch (no attempt is spent), TokenRejected.
+    """
+    code = spelling.typed_code(typed_code)
+    if code is None:
+        await refuse_blocked(client(), _spenders(access), access.now)
+        raise CheckDigitMismatch
+    counted = await unit_of_work(lambda connection: _count(connection, access, spelling.typed_letters(typed_letters)))
+    if counted.exhausted:
+        raise rate_limited(counted.exhausted.until, access.now)
+    token = counted.token or {}
+    matches = await stretching.code_matches(code, token.get("salt"), token.get("code_hash"))
+    if not matches or await _is_own(access, token):
+        raise TokenRejected
+    await unit_of_work(lambda connection: _give_back(connection, access, token))
+    return token
+
+
+async def _count(connection: Connection, access: Access, letters: str) -> _Counted:
+    """Count against the caller, then against the token. What this finds is committed, whatever it is."""
+    exhausted = await spend(connection, _spenders(access), access.now)
+    if exhausted is None:
+        exhausted = await _spend_service(connection, access)
+    if exhausted:
+        await _tell_owner(connection, access, exhausted)
+        return _Counted(exhausted, None)
+    rows = await connection.execute_query_dict(_COUNT, [letters, access.policy.tokens.attempts, access.now])
+    return _Counted(None, rows[0] if rows else None)
+
+
+async def _spend_service(connection: Connection, access: Access) -> Exhausted | None:
+    """The whole service's budget binds only those who never connected anybody."""
+    exhausted = await spend(connection, (_SERVICE,), access.now)
+    if exhausted and await connection.execute_query_dict(_EARLIER_SUCCESS, [access.actor.user_id]):
+        return None
+    return exhausted
+
+
+async def _tell_owner(connection: Connection, access: Access, exhausted: Exhausted) -> None:
+    """A practice that pauses shows it in its own record, once for each pause."""
+    if not exhausted.begins or exhausted.spender.scope != "code_practice":
+        return
+    by = Who("Sparekey", None, Party.PLATFORM, access.policy.digest, access.now)
+    summary = "paused connecting agents after too many wrong codes"
+    after = {"until": exhausted.until.isoformat()}
+    await record(
+        connection, by, "practice.codes_paused", About(practice_id=access.place.practice), summary, after=after
+    )
+
+
+async def _is_own(access: Access, token: Token) -> bool:
+    """Nobody redeems a token they issued themselves."""
+    rows = await client().execute_query_dict(_OWN_TOKEN, [token.get("issued_by_id"), access.actor.user_id])
+    return bool(rows)
+
+
+async def _give_back(connection: Connection, access: Access, token: Token) -> None:
+    await connection.execute_query_dict(_GIVE_BACK, [token["id"]])
+    await forgive(connection, (*_spenders(access), _SERVICE))
+
+
+_SERVICE = Spender("code_service", "all")
+
+
+def _spenders(access: Access) -> tuple[Spender, ...]:
+    """In one order for everybody, so that two callers never wait for each other."""
+    return (
+        Spender("code_address", access.actor.address),
+        Spender("code_practice", str(access.place.practice)),
+        Spender("code_user", str(access.actor.user_id)),
+    )

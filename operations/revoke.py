@@ -1,0 +1,124 @@
+"""Ending an engagement: one transaction after which no decision allows anything, and a receipt for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from authz.actor import Access
+from models import Assignment, RevocationReceipt, RoleGrant
+from models.connection import Connection
+from models.identifier import uuid7
+from models.unit_of_work import unit_of_work
+from operations import wording
+from operations.facts import Held, hold
+from operations.idempotency import Answer, Request, once
+from operations.record import About, record, who
+
+if TYPE_CHECKING:
+    from schema.inputs import RevokeAgentInput
+
+_MEMBERS = """
+SELECT count(*) AS cut FROM agent_members m
+WHERE m.agent_id = $1 AND m.joined_at IS NOT NULL AND m.departed_at IS NULL AND m.suspended_at IS NULL AND (
+    ($3 AND m.admin)
+    OR EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = $2 AND s.member_id = m.id AND s.removed_at IS NULL)
+)
+"""
+_CANCEL_TOKENS = """
+UPDATE connect_tokens SET state = 'cancelled', ended_at = $3
+WHERE agent_id = $1 AND external_ref = $2 AND state = 'issued' AND expires_at > $3 RETURNING id
+"""
+
+
+async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentInput, request: Request) -> UUID:
+    """End an engagement for good and cut everything that hung on it. Returns the receipt's id.
+
+    Needs nobody's consent and no version. The second call, also a simultaneous one, finds the first one's
+    receipt. Refuses, first match wins: NotFound, InvalidInput, IdempotencyConflict.
+    """
+    reason = wording.optional("reason", typed.reason, 500)
+
+    async def work(connection: Connection) -> Answer:
+        held = await hold(connection, access, engagement_id)
+        receipt = await RevocationReceipt.filter(engagement_id=engagement_id).using_db(connection).first()
+        receipt_id = receipt.id if receipt else await _end(connection, access, held, reason)
+        answer = {"receipt": str(receipt_id)}
+        await request.remember(connection, answer)
+        return answer
+
+    answer = await once(request, lambda: unit_of_work(work))
+    return UUID(answer["receipt"])
+
+
+async def _end(connection: Connection, access: Access, held: Held, reason: str | None) -> UUID:
+    cut = await _cut(connection, access, held)
+    if held.row.ended_at is None:
+        await _write_end(connection, access, held, reason)
+    about = About(access.place.practice, held.agent.id, held.row.id)
+    before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
+    after = {**cut, "end_reason": held.row.end_reason, "note": reason}
+    summary = f"ended the work of {held.agent.legal_name}"
+    audit_hash = await record(
+        connection, who(access, about), "engagement.ended", about, summary, before=before, after=after
+    )
+    return await _write_receipt(connection, access, held, cut, audit_hash)
+
+
+async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, Any]:
+    """Remove grants and assignments, cancel this client's tokens, and count what that took away."""
+    by, now = access.actor.user_id, access.now
+    own_member = held.agent.kind == "front_office_worker"
+    (members,) = await connection.execute_query_dict(_MEMBERS, [held.agent.id, held.row.id, own_member])
+    tokens = await connection.execute_query_dict(_CANCEL_TOKENS, [held.agent.id, held.row.external_ref, now])
+    grants = RoleGrant.filter(engagement_id=held.row.id, removed_at=None).using_db(connection)
+    await grants.update(removed_at=now, removed_by_id=by)
+    await Assignment.filter(engagement_id=held.row.id, removed_at=None).using_db(connection).update(removed_at=now)
+    return {
+        "roles_removed": sorted(grant.role for grant in held.grants),
+        "members_cut": members["cut"],
+        "api_keys_cut": 0,
+        "subscriptions_closed": 0,
+        "tokens_cancelled": len(tokens),
+    }
+
+
+async def _write_end(connection: Connection, access: Access, held: Held, reason: str | None) -> None:
+    held.row.ended_at, held.row.ended_by_id = access.now, access.actor.user_id
+    held.row.end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
+    held.row.end_note = reason
+    held.row.version += 1
+    changed = ["ended_at", "ended_by_id", "end_reason", "end_note", "version"]
+    await held.row.save(using_db=connection, update_fields=changed)
+
+
+async def _write_receipt(
+    connection: Connection, access: Access, held: Held, cut: Mapping[str, Any], audit_hash: str
+) -> UUID:
+    receipt = await RevocationReceipt.create(
+        using_db=connection,
+        id=uuid7(),
+        engagement_id=held.row.id,
+        at=access.now,
+        by=access.actor.name,
+        duties=_duties(access, held),
+        audit_hash=audit_hash,
+        **cut,
+    )
+    return receipt.id
+
+
+def _duties(access: Access, held: Held) -> list[str]:
+    """What a business associate still owes when its work ends (45 CFR 164.504(e)(2)(ii)(J))."""
+    kind = access.policy.agents.get(held.agent.kind)
+    if kind is not None and kind.agreement == "not_needed":
+        return []
+    return [
+        "The agent returns or destroys all protected health information it holds for the practice, copies included.",
+        "Where that is not feasible, the agent protects it further and uses it for nothing else.",
+    ]
+
+
+def _by_platform(access: Access) -> bool:
+    return access.actor.operator and not access.actor.roles_at(access.place.practice)

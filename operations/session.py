@@ -1,0 +1,160 @@
+"""Signing up, in and out. A session is an opaque 256-bit reference; only its sha256 is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+
+from authz.life import Party
+from errors import SignInFailed, StepUpRequired
+from models import Session, User
+from models.connection import Connection, client
+from models.unit_of_work import unit_of_work
+from operations import stretching, wording
+from operations.attempts import Spender, forgive, rate_limited, spend
+from operations.record import About, Who, record
+
+_BY_EMAIL = "SELECT id, name, password_hash, disabled_at FROM users WHERE email = $1"
+_JOIN = "UPDATE agent_members SET joined_at = $2 WHERE user_id = $1 AND joined_at IS NULL AND departed_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where and when somebody knocks who is not signed in yet, and how long a session may last."""
+
+    address: str
+    now: datetime
+    policy_digest: str
+    absolute_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new session. `reference` goes into the cookie and nowhere else."""
+
+    user_id: UUID
+    reference: str
+
+    def __repr__(self) -> str:
+        return f"Opened({self.user_id})"
+
+
+def reference_hash(reference: str) -> bytes:
+    """sha256: a 256-bit random reference needs no slow hash."""
+    return hashlib.sha256(reference.encode()).digest()
+
+
+async def sign_up(visit: Visit, name: str, email: str, password: str) -> Opened:
+    """Open an account, or complete one that an invitation began, and sign in.
+
+    Refuses, first match wins: InvalidInput, RateLimited, SignInFailed (the e-mail has an account already).
+    """
+    typed_name = wording.text("name", name, 200)
+    address = wording.email("email", email)
+    await _count(visit, address)
+    password_hash = await stretching.hash_password(wording.password("password", password))
+
+    async def work(connection: Connection) -> Opened:
+        user = await _new_account(connection, visit, typed_name, address, password_hash)
+        await forgive(connection, _spenders(visit, address))
+        return await _open(connection, visit, user.id, user.name, "user.signed_up")
+
+    try:
+        return await unit_of_work(work)
+    except IntegrityError:
+        raise SignInFailed("this e-mail cannot be used for a new account; sign in instead") from None
+
+
+async def sign_in(visit: Visit, email: str, password: str, replaces: UUID | None = None) -> Opened:
+    """Sign in with e-mail and password; a session this browser had before ends.
+
+    An unknown e-mail, a wrong password and a disabled account get the same answer in the same time.
+    Refuses, first match wins: RateLimited, SignInFailed.
+    """
+    address = email.strip().lower()[:254]
+    await _count(visit, address)
+    rows = await client().execute_query_dict(_BY_EMAIL, [address])
+    user = rows[0] if rows else None
+    matches = await stretching.password_matches(password[:256], user["password_hash"] if user else None)
+    if not matches or user is None or user["disabled_at"]:
+        raise SignInFailed
+
+    async def work(connection: Connection) -> Opened:
+        await forgive(connection, _spenders(visit, address))
+        await _end(connection, replaces, visit.now)
+        return await _open(connection, visit, user["id"], user["name"], "user.signed_in")
+
+    return await unit_of_work(work)
+
+
+async def sign_out(session_id: UUID, who: Who) -> None:
+    """End the caller's session. Ending an ended one changes nothing."""
+
+    async def work(connection: Connection) -> None:
+        if await _end(connection, session_id, who.now):
+            await record(connection, who, "user.signed_out", About(user_id=who.user_id), "signed out")
+
+    await unit_of_work(work)
+
+
+def require_recent(reauthenticated_at: datetime, now: datetime, seconds: int) -> None:
+    """Step-up: a sensitive change needs the password again (NIST SP 800-63B-4 §5.2). Raises StepUpRequired."""
+    if now - reauthenticated_at > timedelta(seconds=seconds):
+        raise StepUpRequired(seconds)
+
+
+async def _new_account(connection: Connection, visit: Visit, name: str, email: str, password_hash: str) -> User:
+    """A new user, or the one an invitation made, who has no password yet."""
+    invited = await User.filter(email=email, password_hash=None).using_db(connection).select_for_update().first()
+    if invited is None:
+        return await User.create(
+            using_db=connection, name=name, email=email, password_hash=password_hash, created_at=visit.now
+        )
+    invited.name, invited.password_hash = name, password_hash
+    await invited.save(using_db=connection, update_fields=["name", "password_hash"])
+    await connection.execute_query_dict(_JOIN, [invited.id, visit.now])
+    return invited
+
+
+async def _open(connection: Connection, visit: Visit, user_id: UUID, name: str, event: str) -> Opened:
+    reference = secrets.token_urlsafe(32)
+    session = await Session.create(
+        using_db=connection,
+        user_id=user_id,
+        reference_hash=reference_hash(reference),
+        started_at=visit.now,
+        last_seen_at=visit.now,
+        reauthenticated_at=visit.now,
+        expires_at=visit.now + timedelta(seconds=visit.absolute_seconds),
+    )
+    who = Who(name, user_id, Party.PLATFORM, visit.policy_digest, visit.now)
+    after: dict[str, Any] = {"session": str(session.id)}
+    await record(connection, who, event, About(user_id=user_id), "began a session", after=after)
+    return Opened(user_id, reference)
+
+
+async def _end(connection: Connection, session_id: UUID | None, now: datetime) -> bool:
+    if session_id is None:
+        return False
+    ended = await Session.filter(id=session_id, ended_at=None).using_db(connection).update(ended_at=now)
+    return bool(ended)
+
+
+async def _count(visit: Visit, email: str) -> None:
+    """Count an attempt before the password is looked at. Raises RateLimited."""
+    spenders = _spenders(visit, email)
+    exhausted = await unit_of_work(lambda connection: spend(connection, spenders, visit.now))
+    if exhausted:
+        raise rate_limited(exhausted.until, visit.now)
+
+
+def _spenders(visit: Visit, email: str) -> tuple[Spender, ...]:
+    """The account is named by a hash: the budgets hold no e-mail addresses."""
+    account = hashlib.sha256(email.encode()).hexdigest()
+    return Spender("password_address", visit.address), Spender("password_account", account)

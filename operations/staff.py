@@ -1,0 +1,128 @@
+"""A practice's own people: taking somebody in, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from authz.actor import Access
+from errors import InvalidInput, NotFound, RoleNotGrantable
+from models import StaffMember
+from models.connection import Connection
+from models.unit_of_work import unit_of_work
+from operations import wording
+from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
+from operations.idempotency import Answer, Request, once
+from operations.people import person
+from operations.record import About, record, who
+
+if TYPE_CHECKING:
+    from schema.inputs import AddStaffInput
+
+
+async def add_staff(access: Access, typed: AddStaffInput, request: Request) -> UUID:
+    """Take a person into the practice with the given staff roles. Returns the staff membership's id.
+
+    Refuses, first match wins: InvalidInput, UnknownRole, RoleNotGrantable, SeparationOfDuty, StepUpRequired,
+    IdempotencyConflict.
+    """
+    name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
+    roles = [str(role) for role in typed.roles]
+    if not roles:
+        raise InvalidInput("roles", "name at least one role")
+    _refuse_roles(access, roles, changed=roles)
+    practice_id = access.place.practice
+
+    async def work(connection: Connection) -> Answer:
+        user = await person(connection, name, email, access.now)
+        if await StaffMember.filter(practice_id=practice_id, user_id=user.id).using_db(connection).exists():
+            raise InvalidInput("email", "this person is on the practice's staff already; set their roles instead")
+        staff = await StaffMember.create(
+            using_db=connection,
+            practice_id=practice_id,
+            user_id=user.id,
+            roles=sorted(roles),
+            added_at=access.now,
+            added_by_id=access.actor.user_id,
+        )
+        about = About(practice_id=practice_id)
+        after = {"staff": str(staff.id), "roles": sorted(roles)}
+        await record(connection, who(access, about), "staff.added", about, "added a person to the staff", after=after)
+        return await _answer(connection, request, staff.id)
+
+    answer = await once(request, lambda: unit_of_work(work))
+    return UUID(answer["staff"])
+
+
+async def set_staff_roles(access: Access, staff_id: UUID, typed_roles: Sequence[str], request: Request) -> UUID:
+    """Replace the staff roles of one person. Naming the roles they have changes nothing.
+
+    Nobody changes their own roles, and who may not grant a role may not take it away either. Refuses, first
+    match wins: NotFound, UnknownRole, InvalidInput, RoleNotGrantable, SeparationOfDuty, StepUpRequired,
+    IdempotencyConflict.
+    """
+    roles = sorted(str(role) for role in typed_roles)
+
+    async def work(connection: Connection) -> Answer:
+        staff = await _locked(connection, access, staff_id)
+        before = sorted(staff.roles)
+        known_roles(access.policy, roles)
+        changed = sorted(set(before) ^ set(roles))
+        if changed:
+            _refuse_own(access, staff, changed)
+            _refuse_roles(access, roles, changed)
+            await _replace(connection, access, staff, before, roles)
+        return await _answer(connection, request, staff_id)
+
+    await once(request, lambda: unit_of_work(work))
+    return staff_id
+
+
+def _refuse_roles(access: Access, roles: Sequence[str], changed: Sequence[str]) -> None:
+    """All of the new roles together, but grants only of what changes."""
+    named = known_roles(access.policy, roles)
+    touched = [access.policy.roles[key] for key in changed if key in access.policy.roles]
+    refuse_ungrantable(access, touched, "staff", frozenset(access.policy.permissions))
+    refuse_together(access.policy, named)
+    step_up(access, [role for role in touched if role.key in roles])
+
+
+def _refuse_own(access: Access, staff: StaffMember, changed: Sequence[str]) -> None:
+    if staff.user_id == access.actor.user_id:  # type: ignore[attr-defined]  # tortoise makes the _id attribute
+        raise RoleNotGrantable(changed[0], "nobody changes their own roles; ask somebody else who may")
+
+
+async def _locked(connection: Connection, access: Access, staff_id: UUID) -> StaffMember:
+    staff = (
+        await StaffMember.filter(id=staff_id, practice_id=access.place.practice, removed_at=None)
+        .using_db(connection)
+        .select_for_update()
+        .first()
+    )
+    if staff is None:
+        raise NotFound
+    return staff
+
+
+async def _replace(
+    connection: Connection, access: Access, staff: StaffMember, before: list[str], after: list[str]
+) -> None:
+    staff.roles = after
+    await staff.save(using_db=connection, update_fields=["roles"])
+    about = About(practice_id=access.place.practice)
+    await record(
+        connection,
+        who(access, about),
+        "staff.roles_set",
+        about,
+        "set the staff roles of a person",
+        before={"staff": str(staff.id), "roles": before},
+        after={"staff": str(staff.id), "roles": after},
+    )
+
+
+async def _answer(connection: Connection, request: Request, staff_id: UUID) -> Answer:
+    answer = {"staff": str(staff_id)}
+    await request.remember(connection, answer)
+    return answer
