@@ -1,0 +1,130 @@
+"""The standing arrangement between one practice and one agent: what was granted, what is missing, what was cut."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import field
+
+from schema.agent import Agent
+from schema.edges import edge
+from schema.kinds import (
+    AgreementRequirement,
+    AgreementState,
+    BlockerCode,
+    ComplianceBasis,
+    EndReason,
+    EngagementStatus,
+    GrantStatus,
+    Party,
+    Purpose,
+)
+from schema.node import Node, Row
+from schema.page import CURSOR, EDGES, NODES, Page
+from schema.person import User
+from schema.policy import Permission, Role
+
+if TYPE_CHECKING:
+    from schema.practice import Practice
+
+
+@strawberry.type(description="One thing that keeps an engagement from giving permissions, and who can remove it.")
+class Blocker:
+    code: BlockerCode = field(description="What is missing.")
+    message: str = field(description="The same in plain words, with what to do next.")
+    waiting_for: Party = field(description="Who has to act.")
+    since: datetime = field(description="Since when it has been so.")
+
+
+@strawberry.type(description="One role on one engagement.")
+class RoleGrant:
+    row: Row
+    status: GrantStatus = field(description="Whether it gives anything at present.")
+    granted_at: datetime = field(description="When it was granted.")
+    expires_at: datetime | None = field(
+        description="When it lapses by itself; null if it lasts as long as the engagement."
+    )
+    role: Role = edge("The role that was granted.")
+    granted_by: User = edge("Who granted it.")
+
+
+@strawberry.type(
+    description="The business associate agreement (BAA) of an engagement: the fact and a reference, never the document."
+)
+class Agreement:
+    requirement: AgreementRequirement = field(
+        description="Whether this agent, with its roles here, needs one before anything is permitted."
+    )
+    basis: ComplianceBasis = field(description="What covers the access, or would if it were recorded.")
+    state: AgreementState = field(description="Where it stands today.")
+    effective_on: date | None = field(description="Its first day; null until recorded.")
+    expires_on: date | None = field(description="Its last day; null if it has none or nothing is recorded.")
+    document_ref: str | None = field(description="Where the practice keeps the signed document, in its words.")
+    document_sha256: str | None = field(
+        description="The SHA-256 of the signed document, 64 hexadecimal digits, if it was given."
+    )
+
+
+@strawberry.type(
+    description="The standing arrangement between one practice and one agent. Connecting makes one that grants "
+    "nothing; roles and, where required, an agreement make it ACTIVE; `revokeAgent` ends it for good."
+)
+class Engagement(Node):
+    purpose: Purpose = field(description="Why the agent works in the practice.")
+    status: EngagementStatus = field(description="Where it stands now, worked out when you ask.")
+    blockers: list[Blocker] = field(
+        description="Everything that keeps it from giving permissions, and who has to act; empty when ACTIVE or ENDED."
+    )
+    version: int = field(description="Grows with every change. Pass it as `expectedVersion`.")
+    started_at: datetime = field(description="When the practice connected the agent.")
+    expires_at: datetime | None = field(description="When it runs out unless renewed; null if it never does.")
+    auto_extend: bool = field(description="Whether it is extended by itself before it runs out.")
+    ended_at: datetime | None = field(description="When it ended; null while it has not.")
+    end_reason: EndReason | None = field(description="Why it ended; null while it has not.")
+    last_used_at: datetime | None = field(description="When one of the agent's people last used it; null if never.")
+    practice: Annotated[Practice, strawberry.lazy("schema.practice")] = edge("The practice that lets the agent in.")
+    agent: Agent = edge("The agent that works in it.")
+    external_ref: str | None = edge("The agent's own client number; null to everybody else.")
+    roles: list[RoleGrant] = edge(
+        "The roles granted at present, with those that wait or have lapsed. `setRoles` replaces them."
+    )
+    permissions: list[Permission] = edge(
+        "What the agent can do in the practice right now, its ceiling and agreement counted in; empty unless ACTIVE."
+    )
+    agreement: Agreement = edge("The agreement that covers it, or that it waits for.")
+    previous: Engagement | None = edge(
+        "The one between the same two that ended before this one began; null for the first. Nothing is inherited."
+    )
+
+
+@strawberry.type(description="One engagement on a page.")
+class EngagementEdge:
+    cursor: str = field(description=CURSOR)
+    node: Engagement = field(description="The engagement.")
+
+
+@strawberry.type(description="One page of engagements.")
+class EngagementConnection(Page):
+    edges: list[EngagementEdge] = field(description=EDGES)
+    nodes: list[Engagement] = field(description=NODES)
+
+
+@strawberry.type(
+    description="What a revocation cut, and what is still owed. An engagement has one: revoking again returns it."
+)
+class RevocationReceipt:
+    id: strawberry.ID = field(description="Names this receipt, for both sides' files.")
+    engagement_id: strawberry.ID = field(description="The engagement that ended.")
+    at: datetime = field(description="When: no decision that started later allowed anything.")
+    by: str = field(description="Who did it, as the audit names them.")
+    roles_removed: list[strawberry.ID] = field(description="The keys of the roles it held.")
+    members_cut: int = field(description="How many of the agent's people lost the practice.")
+    api_keys_cut: int = field(description="How many API keys lost the practice.")
+    subscriptions_closed: int = field(description="How many open subscriptions were closed.")
+    tokens_cancelled: int = field(description="How many unused connect tokens were cancelled.")
+    duties: list[str] = field(
+        description="What the agent still owes, in plain words: to return or destroy health information, for example."
+    )
+    audit_hash: str = field(description="The hash of the audit event that records it: 64 hexadecimal digits.")

@@ -1,0 +1,73 @@
+"""The practice: the tenant that owns its staff, its engagements and its record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import UNSET, field
+
+from schema.agent import engagements_by_status
+from schema.audit import AuditEventConnection
+from schema.edges import After, Before, First, Last, connection, edge, follow
+from schema.engagement import EngagementConnection
+from schema.kinds import PracticeKind
+from schema.node import Node
+from schema.page import CURSOR, EDGES, NODES, Page
+from schema.person import StaffMemberConnection
+
+OfEngagement = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="Only events that concern this engagement; all when left out."),
+]
+Since = Annotated[datetime | None, strawberry.argument(description="Only events at or after this instant.")]
+Until = Annotated[datetime | None, strawberry.argument(description="Only events before this instant.")]
+
+
+async def _audit_events(
+    root: Any,
+    info: strawberry.Info,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+    engagement_id: OfEngagement = UNSET,
+    since: Since = UNSET,
+    until: Until = UNSET,
+) -> Any:
+    page = {"first": first, "after": after, "last": last, "before": before}
+    return await follow(root, info, **page, engagement_id=engagement_id, since=since, until=until)
+
+
+@strawberry.type(description="A therapy practice. It lets agents in, says what they can do, and takes it back.")
+class Practice(Node):
+    name: str = field(description="The name clients know it by.")
+    kind: PracticeKind = field(description="How it is organised.")
+    incorporated: bool = field(description="Whether it is a corporation or a similar legal body.")
+    staff: StaffMemberConnection = connection(
+        "Its own people, in the order in which they were added; those removed are not among them.",
+        requires="staff.read",
+    )
+    engagements: EngagementConnection = edge(
+        "Its arrangements with outside agents, in the order in which they began, the ended ones included.",
+        requires="engagements.read",
+        resolver=engagements_by_status,
+    )
+    audit_events: AuditEventConnection = edge(
+        "Everything that was changed in the practice, the oldest first: use `last` for the newest.",
+        requires="audit.read",
+        resolver=_audit_events,
+    )
+
+
+@strawberry.type(description="One practice on a page.")
+class PracticeEdge:
+    cursor: str = field(description=CURSOR)
+    node: Practice = field(description="The practice.")
+
+
+@strawberry.type(description="One page of practices.")
+class PracticeConnection(Page):
+    edges: list[PracticeEdge] = field(description=EDGES)
+    nodes: list[Practice] = field(description=NODES)
