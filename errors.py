@@ -148,7 +148,7 @@ class AlreadyEngaged(Refusal):
 
 
 class EngagementEnded(Refusal):
-    """`end_reason` is the API's enum name, for example `REVOKED_BY_PRACTICE`."""
+    """`end_reason` is spelt as it is stored, for example `revoked_by_practice`."""
 
     message = "this engagement has ended; connect the agent again with a new token"
 

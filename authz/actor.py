@@ -81,11 +81,19 @@ class Actor:
         Refuses, first match wins: NotFound where the actor has no seat at the place (hidden is not
         forbidden), NotPermitted where a seat does not give the permission.
         """
-        if self.decide(permission, place).allowed:
-            return Access(self, permission, place)
-        if place != PLATFORM and not self.seats(place) and not self.operator:
+        if place != PLATFORM and not self.sees(place):
             raise NotFound
-        raise NotPermitted(permission, self._held_by(permission, place))
+        return self.require(permission, place)
+
+    def sees(self, place: Place) -> bool:
+        """Is the place visible at all: any seat there will do, and the platform's operator sees everything."""
+        return self.operator or bool(self.seats(place))
+
+    def require(self, permission: str, place: Place) -> Access:
+        """The same proof for a place that the caller is known to see. Raises NotPermitted."""
+        if not self.decide(permission, place).allowed:
+            raise NotPermitted(permission, self._held_by(permission, place))
+        return Access(self, permission, place)
 
     def reach(self, permission: str) -> Reach:
         """Every place where this actor holds the permission."""

@@ -59,6 +59,8 @@ class AgreementFacts:
     practice_signed_at: datetime | None = None
     effective_on: date | None = None
     expires_on: date | None = None
+    document_ref: str | None = None
+    document_sha256: str | None = None
     waived_at: datetime | None = None
     terminated_at: datetime | None = None
 

@@ -27,7 +27,7 @@ WHERE letters = $1 AND state = 'issued' AND attempts < $2 AND expires_at > $3
 RETURNING id, agent_id, issued_by_id, salt, code_hash, external_ref
 """
 _GIVE_BACK = "UPDATE connect_tokens SET attempts = greatest(attempts - 1, 0) WHERE id = $1"
-_OWN_TOKEN = "SELECT 1 FROM agent_members WHERE id = $1 AND user_id = $2"
+_ISSUED_BY_CALLER = "SELECT 1 FROM agent_members WHERE id = $1 AND user_id = $2"
 _EARLIER_SUCCESS = "SELECT 1 FROM engagements WHERE started_by_id = $1 LIMIT 1"
 
 Token = Mapping[str, Any]
@@ -93,7 +93,7 @@ async def _tell_owner(connection: Connection, access: Access, exhausted: Exhaust
 
 async def _is_own(access: Access, token: Token) -> bool:
     """Nobody redeems a token they issued themselves."""
-    rows = await client().execute_query_dict(_OWN_TOKEN, [token.get("issued_by_id"), access.actor.user_id])
+    rows = await client().execute_query_dict(_ISSUED_BY_CALLER, [token.get("issued_by_id"), access.actor.user_id])
     return bool(rows)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from authz.actor import Access
-from models import Assignment, RevocationReceipt, RoleGrant
+from models import Assignment, Engagement, RevocationReceipt, RoleGrant
 from models.connection import Connection
 from models.identifier import uuid7
 from models.unit_of_work import unit_of_work
@@ -54,12 +54,11 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
 
 async def _end(connection: Connection, access: Access, held: Held, reason: str | None) -> UUID:
     cut = await _cut(connection, access, held)
-    if held.row.ended_at is None:
-        await _write_end(connection, access, held, reason)
-    about = About(access.place.practice, held.agent.id, held.row.id)
+    end_reason = await _write_end(connection, access, held, reason)
+    about = About(access.place.practice, held.agent_id, held.id)
     before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
-    after = {**cut, "end_reason": held.row.end_reason, "note": reason}
-    summary = f"ended the work of {held.agent.legal_name}"
+    after = {**cut, "end_reason": end_reason, "note": reason}
+    summary = f"ended the work of {held.row['agent_name']}"
     audit_hash = await record(
         connection, who(access, about), "engagement.ended", about, summary, before=before, after=after
     )
@@ -69,12 +68,12 @@ async def _end(connection: Connection, access: Access, held: Held, reason: str |
 async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, Any]:
     """Remove grants and assignments, cancel this client's tokens, and count what that took away."""
     by, now = access.actor.user_id, access.now
-    own_member = held.agent.kind == "front_office_worker"
-    (members,) = await connection.execute_query_dict(_MEMBERS, [held.agent.id, held.row.id, own_member])
-    tokens = await connection.execute_query_dict(_CANCEL_TOKENS, [held.agent.id, held.row.external_ref, now])
-    grants = RoleGrant.filter(engagement_id=held.row.id, removed_at=None).using_db(connection)
+    own_member = held.row["agent_kind"] == "front_office_worker"
+    (members,) = await connection.execute_query_dict(_MEMBERS, [held.agent_id, held.id, own_member])
+    tokens = await connection.execute_query_dict(_CANCEL_TOKENS, [held.agent_id, held.row["external_ref"], now])
+    grants = RoleGrant.filter(engagement_id=held.id, removed_at=None).using_db(connection)
     await grants.update(removed_at=now, removed_by_id=by)
-    await Assignment.filter(engagement_id=held.row.id, removed_at=None).using_db(connection).update(removed_at=now)
+    await Assignment.filter(engagement_id=held.id, removed_at=None).using_db(connection).update(removed_at=now)
     return {
         "roles_removed": sorted(grant.role for grant in held.grants),
         "members_cut": members["cut"],
@@ -84,13 +83,23 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
     }
 
 
-async def _write_end(connection: Connection, access: Access, held: Held, reason: str | None) -> None:
-    held.row.ended_at, held.row.ended_by_id = access.now, access.actor.user_id
-    held.row.end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
-    held.row.end_note = reason
-    held.row.version += 1
-    changed = ["ended_at", "ended_by_id", "end_reason", "end_note", "version"]
-    await held.row.save(using_db=connection, update_fields=changed)
+async def _write_end(connection: Connection, access: Access, held: Held, reason: str | None) -> str:
+    """Write why it ended, unless it had ended before (by expiry, for example); returns the reason that stands."""
+    if held.row["ended_at"] is not None:
+        return str(held.row["end_reason"])
+    end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
+    await (
+        Engagement.filter(id=held.id)
+        .using_db(connection)
+        .update(
+            ended_at=access.now,
+            ended_by_id=access.actor.user_id,
+            end_reason=end_reason,
+            end_note=reason,
+            version=held.row["version"] + 1,
+        )
+    )
+    return end_reason
 
 
 async def _write_receipt(
@@ -99,7 +108,7 @@ async def _write_receipt(
     receipt = await RevocationReceipt.create(
         using_db=connection,
         id=uuid7(),
-        engagement_id=held.row.id,
+        engagement_id=held.id,
         at=access.now,
         by=access.actor.name,
         duties=_duties(access, held),
@@ -111,7 +120,7 @@ async def _write_receipt(
 
 def _duties(access: Access, held: Held) -> list[str]:
     """What a business associate still owes when its work ends (45 CFR 164.504(e)(2)(ii)(J))."""
-    kind = access.policy.agents.get(held.agent.kind)
+    kind = access.policy.agents.get(held.row["agent_kind"])
     if kind is not None and kind.agreement == "not_needed":
         return []
     return [

@@ -13,10 +13,10 @@ from authz.actor import Access
 from authz.advice import role_warnings, task_named
 from authz.policy import Role, Task
 from errors import InvalidInput, RoleNotGrantable, WarningsNotAcknowledged
-from models import RoleGrant
+from models import Engagement, RoleGrant
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
-from operations.facts import Held, hold_to_change
+from operations.facts import Held, StoredGrant, hold_to_change
 from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
 from operations.record import About, record, who
@@ -32,8 +32,8 @@ class _Change:
 
     wanted: Mapping[str, datetime | None]
     added: tuple[Role, ...]
-    removed: tuple[RoleGrant, ...]
-    confirmed: tuple[RoleGrant, ...]
+    removed: tuple[StoredGrant, ...]
+    confirmed: tuple[StoredGrant, ...]
 
     @property
     def empty(self) -> bool:
@@ -128,7 +128,7 @@ def _refuse(
     before = {grant.role for grant in held.grants}
     new = [role for role in change.added if role.key not in before]
     warnings = role_warnings(
-        access.policy, held.agent.kind, new, tasks, agreement_in_force=held.life.agreement_in_force
+        access.policy, held.row["agent_kind"], new, tasks, agreement_in_force=held.life.agreement_in_force
     )
     if warnings and not acknowledged:
         raise WarningsNotAcknowledged(warnings)
@@ -137,8 +137,8 @@ def _refuse(
 
 
 def _refuse_for_agent(access: Access, held: Held, change: _Change, touched: Sequence[Role]) -> None:
-    kind = access.policy.agents.get(held.agent.kind)
-    if held.agent.id in access.actor.agents and touched:
+    kind = access.policy.agents.get(held.row["agent_kind"])
+    if held.agent_id in access.actor.agents and touched:
         raise RoleNotGrantable(touched[0].key, "nobody changes the roles of an agent they belong to")
     for role in change.added:
         if kind is None or role.key not in kind.roles:
@@ -157,7 +157,7 @@ async def _apply(connection: Connection, access: Access, held: Held, change: _Ch
         confirmed_by = by if _is_owner(access) or not role.sensitive else None
         await RoleGrant.create(
             using_db=connection,
-            engagement_id=held.row.id,
+            engagement_id=held.id,
             role=role.key,
             granted_at=access.now,
             granted_by_id=by,
@@ -165,8 +165,7 @@ async def _apply(connection: Connection, access: Access, held: Held, change: _Ch
             confirmed_at=access.now if confirmed_by else None,
             confirmed_by_id=confirmed_by,
         )
-    held.row.version += 1
-    await held.row.save(using_db=connection, update_fields=["version"])
+    await Engagement.filter(id=held.id).using_db(connection).update(version=held.row["version"] + 1)
 
 
 async def _record(
@@ -177,18 +176,18 @@ async def _record(
     tasks: Sequence[Task],
     warnings: Sequence[str],
 ) -> None:
-    about = About(access.place.practice, held.agent.id, held.row.id)
+    about = About(access.place.practice, held.agent_id, held.id)
     waiting = [] if _is_owner(access) else sorted(_waiting(held, change))
     after = {
         "roles": sorted(change.wanted),
         "waiting_for_confirmation": waiting,
         "tasks": [task.key for task in tasks],
         "warnings_acknowledged": list(warnings),
-        "version": held.row.version,
+        "version": held.row["version"] + 1,
     }
-    before = {"roles": [grant.role for grant in held.grants], "version": held.row.version - 1}
+    before = {"roles": [grant.role for grant in held.grants], "version": held.row["version"]}
     titles = ", ".join(access.policy.roles[key].title for key in sorted(change.wanted)) or "none"
-    summary = f"set the roles of {held.agent.legal_name}: {titles}"[:500]
+    summary = f"set the roles of {held.row['agent_name']}: {titles}"[:500]
     await record(connection, who(access, about), "engagement.roles_set", about, summary, before=before, after=after)
 
 

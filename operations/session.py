@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from authz.actor import Actor
 from authz.life import Party
 from errors import SignInFailed, StepUpRequired
 from models import Session, User
@@ -91,6 +92,15 @@ async def sign_in(visit: Visit, email: str, password: str, replaces: UUID | None
         return await _open(connection, visit, user["id"], user["name"], "user.signed_in")
 
     return await unit_of_work(work)
+
+
+async def reauthenticate(visit: Visit, actor: Actor, password: str) -> Opened:
+    """Check the password of the signed-in person again and renew the session under a new reference.
+
+    Refuses, first match wins: RateLimited, SignInFailed.
+    """
+    user = await User.get(id=actor.user_id)
+    return await sign_in(visit, user.email, password, replaces=actor.session_id)
 
 
 async def sign_out(session_id: UUID, who: Who) -> None:

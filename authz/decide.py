@@ -1,0 +1,185 @@
+"""May this person do this, here, now? The one function that says so, and why.
+
+A person stands in a place through seats: a staff membership, an engagement of an agent they work for, their
+own agent, their account, the platform. Every seat is asked the same questions in the same order, which is the
+order of `Reason` below; the first that fails is the seat's answer.
+
+ 1 UNKNOWN_PERMISSION     the policy has no such permission (asked once, before any seat)
+ 2 NO_ENGAGEMENT          the person has no seat in this place at all
+ 3 NOT_ACTIVE             the seat, its agent, member, user or practice is not active now
+ 4 ROLE_LACKS_PERMISSION  no live role of the seat holds the permission; a role that the policy lost, or that
+                          this kind of holder may not have, gives nothing
+ 5 ABOVE_CEILING          a role holds it, but an outsider of this kind never has it: promised away (`never`),
+                          too sensitive, or through a role that the kind may not be given
+ 6 AGREEMENT_MISSING      it waits for an agreement that is not in force
+ 7 MEMBER_NOT_ASSIGNED    the member is not assigned to the engagement, or only for other roles
+ 8 OUTSIDE_SCOPE          the API key in use does not carry it
+ 9 GUARD                  every role that is left gives it under a condition that does not hold; a property that
+                          is missing or of the wrong type does not hold
+   ALLOWED                nothing failed
+
+Of several seats one that allows is enough. When none does, the answer is that of the seat that got furthest
+down the list, because that is the one thing to change. Roles only add: nothing a role says can turn an
+ALLOWED of another role into a denial, and nothing it says lifts questions 3 and 5 to 8.
+
+The answer depends on the arguments and on nothing else: no clock, no database, no memory of earlier calls.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from authz.policy import Class, Condition, Guard, Policy, Role
+from authz.seat_class import agreement_lets_through, class_of, live_roles, within_ceiling
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class Reason(enum.Enum):
+    """The number is the place in the fixed order: of two denials the one with the higher number got further."""
+
+    ALLOWED = 0
+    UNKNOWN_PERMISSION = 1
+    NO_ENGAGEMENT = 2
+    NOT_ACTIVE = 3
+    ROLE_LACKS_PERMISSION = 4
+    ABOVE_CEILING = 5
+    AGREEMENT_MISSING = 6
+    MEMBER_NOT_ASSIGNED = 7
+    OUTSIDE_SCOPE = 8
+    GUARD = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One way in which a person stands in a place.
+
+    `roles`: keys of the live grants. `cap`: the roles the assignment is narrowed to, None for all.
+    `scopes`: the permissions an API key carries, None when no key is used.
+    """
+
+    held_by: str
+    roles: frozenset[str]
+    active: bool = True
+    agent_kind: str | None = None
+    agreement_in_force: bool = False
+    assigned: bool = True
+    cap: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`seat` allowed or got furthest; `role` is the smallest of its roles that allowed, None for a denial."""
+
+    allowed: bool
+    reason: Reason
+    permission: str
+    digest: str
+    seat: Seat | None
+    role: str | None
+
+
+def decide(
+    policy: Policy, seats: Sequence[Seat], permission: str, properties: Mapping[str, object] = NOTHING
+) -> Decision:
+    """The decision over all seats of a person in one place; `properties` are what guards may look at."""
+    if permission not in policy.permissions:
+        return Decision(False, Reason.UNKNOWN_PERMISSION, permission, policy.digest, None, None)
+    furthest, nearest_seat = Reason.NO_ENGAGEMENT, None
+    for seat in seats:
+        role = _role_that_gives(policy, seat, permission)
+        if role is not None:
+            return Decision(True, Reason.ALLOWED, permission, policy.digest, seat, role)
+        reason, role = _first_failure(policy, seat, permission, properties)
+        if reason is Reason.ALLOWED:
+            return Decision(True, reason, permission, policy.digest, seat, role)
+        if reason.value > furthest.value:
+            furthest, nearest_seat = reason, seat
+    return Decision(False, furthest, permission, policy.digest, nearest_seat, None)
+
+
+def permissions(policy: Policy, seats: Sequence[Seat]) -> frozenset[str]:
+    """Everything `decide` would allow without properties: what is left to a guard does not count."""
+    held: set[str] = set()
+    for seat in seats:
+        if seat.active and seat.assigned:
+            mine = _class(policy, seat).permissions
+            held |= mine if seat.scopes is None else mine & seat.scopes
+    return frozenset(held)
+
+
+def _class(policy: Policy, seat: Seat) -> Class:
+    roles = seat.roles if seat.cap is None else seat.roles & seat.cap
+    return class_of(policy, seat.held_by, seat.agent_kind, roles, seat.agreement_in_force)
+
+
+def _role_that_gives(policy: Policy, seat: Seat, permission: str) -> str | None:
+    """The short way for what is plainly allowed: one look-up in the class of the seat."""
+    if not (seat.active and seat.assigned) or (seat.scopes is not None and permission not in seat.scopes):
+        return None
+    return _class(policy, seat).by.get(permission)
+
+
+def _first_failure(
+    policy: Policy, seat: Seat, permission: str, properties: Mapping[str, object]
+) -> tuple[Reason, str | None]:
+    """The long way: the questions of the module's list, one after the other."""
+    if not seat.active:
+        return Reason.NOT_ACTIVE, None
+    holding = [role for role in live_roles(policy, seat.held_by, seat.roles) if permission in role.permissions]
+    if not holding:
+        return Reason.ROLE_LACKS_PERMISSION, None
+    kind = seat.agent_kind
+    holding = [role for role in holding if within_ceiling(policy, seat.held_by, kind, role.key, permission)]
+    if not holding:
+        return Reason.ABOVE_CEILING, None
+    if not agreement_lets_through(policy, seat.held_by, kind, seat.agreement_in_force, permission):
+        return Reason.AGREEMENT_MISSING, None
+    holding = [role for role in holding if seat.cap is None or role.key in seat.cap]
+    if not seat.assigned or not holding:
+        return Reason.MEMBER_NOT_ASSIGNED, None
+    if seat.scopes is not None and permission not in seat.scopes:
+        return Reason.OUTSIDE_SCOPE, None
+    return _guarded(holding, permission, properties)
+
+
+def _guarded(holding: list[Role], permission: str, properties: Mapping[str, object]) -> tuple[Reason, str | None]:
+    for role in holding:
+        guards = role.guards.get(permission)
+        if guards is None or any(_holds(guard, properties) for guard in guards):
+            return Reason.ALLOWED, role.key
+    return Reason.GUARD, None
+
+
+def _holds(guard: Guard, properties: Mapping[str, object]) -> bool:
+    return all(any(_satisfied(condition, properties) for condition in clause) for clause in guard)
+
+
+def _satisfied(condition: Condition, properties: Mapping[str, object]) -> bool:
+    value = properties.get(condition.name)
+    if not _of_type(value, condition.type):
+        return False
+    expected = condition.value
+    if isinstance(expected, tuple):
+        return (value in expected) is (condition.operator == "in")
+    if condition.operator == "eq":
+        return value == expected
+    if not isinstance(value, int | float) or not isinstance(expected, int | float):
+        return False
+    return value <= expected if condition.operator == "lte" else value >= expected
+
+
+def _of_type(value: object, type_name: str) -> bool:
+    """Closed: a boolean is no number, and neither is a not-a-number or an infinity."""
+    if type_name == "boolean":
+        return isinstance(value, bool)
+    if type_name == "number":
+        return (isinstance(value, int) and not isinstance(value, bool)) or (
+            isinstance(value, float) and math.isfinite(value)
+        )
+    return type_name == "text" and isinstance(value, str)

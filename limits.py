@@ -1,0 +1,104 @@
+"""Every limit of the service in one table, so that nobody has to search the code for a number.
+
+A row is a name, a value, its unit and why the value is what it is. `SPAREKEY_LIMIT_<NAME>` in the environment
+replaces a value when the process starts; a name that is not in the table, or a value that is not a whole number
+of at least 1, stops the start, because a limit that silently does not apply is worse than none.
+
+Code asks `limits.of("document_depth")` where it needs the number. A new limit is one more row.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+PREFIX = "SPAREKEY_LIMIT_"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    name: str
+    value: int
+    unit: str
+    reason: str
+
+
+class LimitInvalid(ValueError):
+    """The environment holds a limit that cannot work. The message names the variable."""
+
+
+TABLE = (
+    # What a request may bring.
+    Limit("body_bytes", 65_536, "bytes", "the longest document a frontend ships is far below; memory per request"),
+    Limit("body_seconds", 15, "seconds", "a body that trickles in holds a connection, not a worker"),
+    Limit("header_bytes", 32_768, "bytes", "request line and headers together; browsers stay below 16 KiB"),
+    Limit("session_reference_characters", 128, "characters", "256 bits in base64url are 43; longer is not ours"),
+    Limit("websocket_message_bytes", 65_536, "bytes", "the same as a body"),
+    # What a document may ask.
+    Limit("document_tokens", 1_000, "tokens", "parsing and validation stay in tens of milliseconds"),
+    Limit("document_comments", 1_000, "comments", "comments are not tokens, but the parser keeps them"),
+    Limit("document_depth", 12, "levels", "the deepest page of the console has 9"),
+    Limit("document_aliases", 30, "aliases", "aliases repeat a field's work under another name"),
+    Limit("document_directives", 10, "directives", "@skip and @include, spread over a page"),
+    Limit("document_overlaps", 10_000, "comparisons", "checking that fields merge is quadratic in repeated names"),
+    Limit("document_nodes", 2_000, "nodes", "a budget for one answer, estimated before execution"),
+    Limit("page_size_default", 20, "nodes", "what a list gives when neither first nor last is said"),
+    Limit("page_size_most", 100, "nodes", "first and last go from 1 to this"),
+    Limit("list_size_assumed", 5, "nodes", "what a list without pages counts in the estimate: roles, blockers"),
+    # How many wrong attempts are borne: connect codes (the policy holds the limit for one token), then sign-in.
+    Limit("wrong_codes_user_hour", 10, "attempts", "a person who mistypes needs two or three"),
+    Limit("wrong_codes_user_day", 30, "attempts", "the same over a day"),
+    Limit("wrong_codes_user_block", 86_400, "seconds", "then this user waits a day"),
+    Limit("wrong_codes_practice_hour", 20, "attempts", "several people of one practice, together"),
+    Limit("wrong_codes_practice_day", 50, "attempts", "the same over a day"),
+    Limit("wrong_codes_practice_block", 3_600, "seconds", "then this practice pauses, and its owner's audit is told"),
+    Limit("wrong_codes_address_window", 20, "attempts", "in ten minutes, from one address (an IPv6 /64)"),
+    Limit("wrong_codes_address_block", 600, "seconds", "the first refusal; each further one doubles"),
+    Limit("wrong_codes_address_block_most", 3_600, "seconds", "the longest refusal of an address"),
+    Limit("wrong_codes_service_hour", 1_000, "attempts", "then only users with an earlier success may try"),
+    Limit("wrong_passwords_account_hour", 10, "attempts", "NIST SP 800-63B-4 §3.2.2 allows up to 100"),
+    Limit("wrong_passwords_account_block", 300, "seconds", "short, so that nobody can lock a person out for long"),
+    Limit("wrong_passwords_account_block_most", 3_600, "seconds", "the longest refusal of an account"),
+    Limit("wrong_passwords_address_window", 100, "attempts", "in ten minutes, from one address: an office shares one"),
+    Limit("wrong_passwords_address_block", 600, "seconds", "then this address waits"),
+    # What one caller may own.
+    Limit("live_tokens_per_member", 5, "tokens", "nobody reads out more at once"),
+    Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
+    Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
+    Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),
+    Limit("step_up_seconds", 600, "seconds", "how recent the last authentication is for a sensitive grant"),
+    Limit("idempotency_seconds", 86_400, "seconds", "how long a repeated request gets the first answer"),
+    # What is answered and kept.
+    Limit("errors_returned", 5, "errors", "more than this helps nobody, and makes answers of any size"),
+    Limit("message_characters", 300, "characters", "an error's message may repeat a name of the document"),
+    Limit("document_cache_tokens", 50_000, "tokens", "about 30 MB of parsed documents a worker"),
+    Limit("readiness_seconds", 2, "seconds", "probes usually give up after 3"),
+    Limit("shutdown_seconds", 10, "seconds", "accepted requests finish within it after SIGTERM"),
+)
+
+
+def read(environment: Mapping[str, str]) -> Mapping[str, Limit]:
+    """The table by name, with what the environment replaces."""
+    limits = {limit.name: limit for limit in TABLE}
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX):
+            name = variable.removeprefix(PREFIX).lower()
+            limits[name] = _replaced(limits.get(name), variable, environment[variable])
+    return MappingProxyType(limits)
+
+
+def _replaced(limit: Limit | None, variable: str, text: str) -> Limit:
+    if limit is None:
+        raise LimitInvalid(f"{variable}: there is no such limit")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) >= 1):
+        raise LimitInvalid(f"{variable}: write a whole number of at least 1 ({limit.unit})")
+    return replace(limit, value=int(text))
+
+
+LIMITS = read(os.environ)
+
+
+def of(name: str) -> int:
+    return LIMITS[name].value

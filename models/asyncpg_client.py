@@ -1,0 +1,122 @@
+"""Tortoise's PostgreSQL client with three repairs that production needs.
+
+1. A task cancelled while it opens a transaction gives its connection back. The stock client keeps it, and
+   after `maxsize` of those every request hangs. Cancellation is ordinary here: GraphQL cancels siblings.
+2. Waiting for a free connection is bounded, so an exhausted pool is an answer and not a hang.
+3. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
+   mean, and the password never enters tortoise's own connection parameters, which it logs.
+
+Tortoise picks its schema editor by finding "asyncpg" in the name of the module, hence this file's name.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import (
+    PoolConnectionWrapper,
+    TransactionalDBClient,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.connection import get_connections
+
+
+class PoolExhausted(Exception):
+    """No connection became free in time. Says nothing about the request: the server is busy, try again."""
+
+
+class AsyncpgClient(AsyncpgDBClient):
+    def __init__(self, *, dsn: str, acquire_timeout: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.dsn = dsn
+        self.acquire_timeout = acquire_timeout
+
+    async def create_pool(self, **options: Any) -> asyncpg.Pool:
+        in_the_url = {"host", "port", "user", "password", "database", "loop"}
+        return await asyncpg.create_pool(
+            self.dsn, **{name: value for name, value in options.items() if name not in in_the_url}
+        )
+
+    async def pool(self) -> asyncpg.Pool:
+        """The pool, opened by whoever needs it first."""
+        if self._pool is None:
+            async with self._pool_init_lock:
+                if self._pool is None:
+                    await self.create_connection(with_db=True)
+        assert self._pool is not None  # noqa: S101  (create_connection sets it or raises; this tells mypy)
+        return self._pool
+
+    async def acquire(self) -> Any:
+        pool = await self.pool()
+        try:
+            return await pool.acquire(timeout=self.acquire_timeout)
+        except TimeoutError:
+            raise PoolExhausted("every database connection is in use") from None
+
+    def acquire_connection(self) -> BoundedAcquire:
+        return BoundedAcquire(self, self._pool_init_lock)
+
+    def _in_transaction(self) -> TransactionContext:
+        return Transaction(TransactionWrapper(self), self._pool_init_lock)
+
+
+class BoundedAcquire(PoolConnectionWrapper[Any]):
+    """One statement on a pooled connection."""
+
+    client: AsyncpgClient
+
+    async def __aenter__(self) -> Any:
+        self.connection = await self.client.acquire()
+        return self.connection
+
+
+class Transaction(TransactionContextPooled):
+    """A transaction whose connection goes back to the pool however the transaction ends."""
+
+    client: TransactionWrapper
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        self.client._connection = await self._owner.acquire()
+        try:
+            await self.client.begin()
+        except BaseException:  # CancelledError above all: nobody calls __aexit__ after a failed __aenter__
+            if self.client.transaction is not None:
+                self.client.transaction._managed = True  # the release rolls it back; that is no fault to log
+            await self._release()
+            raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            await self._finish(exc_type)
+        finally:
+            get_connections().reset(self.token)
+            await self._release()
+
+    async def _finish(self, exc_type: type[BaseException] | None) -> None:
+        if self.client._finalized:
+            return
+        if exc_type is None:
+            await self.client.commit()
+        else:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the first failure is the news
+                await self.client.rollback()
+
+    async def _release(self) -> None:
+        """asyncpg shields this one itself; it rolls back whatever is still open."""
+        if self._owner._pool is not None:
+            await self._owner._pool.release(self.client._connection)
+
+    @property
+    def _owner(self) -> AsyncpgClient:
+        owner = self.client._parent
+        assert isinstance(owner, AsyncpgClient)  # noqa: S101  (`_in_transaction` made it; this tells mypy)
+        return owner
+
+
+client_class = AsyncpgClient

@@ -1,0 +1,101 @@
+"""Opening and closing the database, in one place that knows every time limit of a connection.
+
+The context is global to the process: requests, WebSocket tasks and units of work run in tasks that never saw
+the one in which the pool was opened.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.context import TortoiseContext
+
+from models.asyncpg_client import AsyncpgClient, PoolExhausted
+
+__all__ = ["APP", "Connection", "PoolExhausted", "client", "connect", "disconnect", "options"]
+
+APP = "models"  # tortoise's name for this folder, in migrations and in references between models
+
+Connection = TransactionalDBClient  # what a unit of work is given: one connection with an open transaction
+
+STATEMENT_SECONDS = 10.0  # every request's deadline; no single statement may outlive it
+LOCK_SECONDS = 5.0  # waiting for another transaction's row: less, so that its message wins over the deadline's
+IDLE_SECONDS = 15.0  # a transaction left open by a fault; above the deadline, so that it never cuts a live one
+ACQUIRE_SECONDS = 1.0  # waiting for a free connection: "busy" must be an answer within a second
+
+_context: TortoiseContext | None = None
+
+
+def options(
+    url: str, *, minsize: int = 2, maxsize: int = 16, statement_seconds: float = STATEMENT_SECONDS
+) -> dict[str, Any]:
+    """Arguments of `AsyncpgClient`. The server enforces the limits; the driver's own comes a second later."""
+    return {
+        "dsn": url,
+        "minsize": minsize,
+        "maxsize": maxsize,
+        "acquire_timeout": ACQUIRE_SECONDS,
+        "command_timeout": statement_seconds + 1,
+        "application_name": "sparekey",
+        "server_settings": {
+            "statement_timeout": _milliseconds(statement_seconds),
+            "lock_timeout": _milliseconds(min(LOCK_SECONDS, statement_seconds)),
+            "idle_in_transaction_session_timeout": _milliseconds(IDLE_SECONDS),
+            "timezone": "UTC",
+        },
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+async def connect(
+    url: str, *, minsize: int = 2, maxsize: int = 16, statement_seconds: float = STATEMENT_SECONDS
+) -> None:
+    """Open the pool and make every model usable. Fails here, not at the first query, if nobody answers."""
+    global _context
+    if _context is not None:
+        raise RuntimeError("the database is connected already: call disconnect() first")
+    credentials = options(url, minsize=minsize, maxsize=maxsize, statement_seconds=statement_seconds)
+    context = TortoiseContext()
+    _context = context
+    try:
+        with context:  # models ask for the current context while they are set up; afterwards it is the global one
+            await context.init(config=_config(credentials), _enable_global_fallback=True)
+        await client().pool()
+    except BaseException:
+        await disconnect()
+        raise
+
+
+def _config(credentials: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "connections": {"default": {"engine": "models.asyncpg_client", "credentials": credentials}},
+        "apps": {APP: {"models": ["models"], "migrations": "models.migrations", "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def disconnect() -> None:
+    """Close the pool. Harmless when there is none."""
+    global _context
+    context, _context = _context, None
+    if context is not None:
+        await context.close_connections()
+
+
+def client() -> AsyncpgClient:
+    """The pool's client, never a transaction: what reads that stand outside a unit of work use."""
+    if _context is None:
+        raise RuntimeError("the database is not connected: call connect() first")
+    return _pooled(_context)
+
+
+def _pooled(context: TortoiseContext) -> AsyncpgClient:
+    found = context.db()
+    while not isinstance(found, AsyncpgClient):  # a transaction's wrapper, when asked from within one
+        found = found._parent
+    return found

@@ -1,0 +1,135 @@
+"""Who is asking: one query from a session's reference to a person with every seat they hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from authz.actor import Actor
+from authz.decide import Seat
+from authz.life import Facts, Life, Status, is_in_force, life
+from authz.policy import Policy
+from models.connection import client
+from operations.facts import COLUMNS, TABLES, facts
+from operations.session import reference_hash
+
+_SESSION = """
+SELECT s.id, s.reauthenticated_at, s.last_seen_at, u.id AS user_id, u.name, u.operator,
+    (SELECT jsonb_agg(jsonb_build_object('practice', t.practice_id, 'roles', t.roles, 'open', p.closed_at IS NULL))
+        FROM staff_members t JOIN practices p ON p.id = t.practice_id
+        WHERE t.user_id = u.id AND t.removed_at IS NULL) AS staff,
+    (SELECT jsonb_agg(jsonb_build_object('id', m.id, 'agent', m.agent_id, 'admin', m.admin, 'kind', a.kind,
+            'active', m.suspended_at IS NULL AND a.closed_at IS NULL))
+        FROM agent_members m JOIN agents a ON a.id = m.agent_id
+        WHERE m.user_id = u.id AND m.joined_at IS NOT NULL AND m.departed_at IS NULL) AS members
+FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.reference_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3
+    AND u.disabled_at IS NULL
+"""
+_ENGAGEMENTS = f"""
+SELECT {COLUMNS}, a.verified_at AS agent_verified_at,
+    EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
+        AS assigned,
+    (SELECT s.cap FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
+        AS cap,
+    m.admin AS member_admin, m.suspended_at AS member_suspended_at
+FROM {TABLES} JOIN agent_members m ON m.agent_id = e.agent_id
+WHERE m.id = ANY ($1) AND e.ended_at IS NULL
+"""  # noqa: S608  (our own text)
+_SEEN = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1"
+SEEN_EVERY = timedelta(seconds=60)  # how coarsely the last use is kept: a write per request would be one too many
+
+
+async def load_actor(reference: str, policy: Policy, now: datetime, *, address: str, idle_seconds: int) -> Actor | None:
+    """The person behind a session's reference as of `now`, or None where the session is over or unknown."""
+    since = now - timedelta(seconds=idle_seconds)
+    rows = await client().execute_query_dict(_SESSION, [reference_hash(reference), now, since])
+    if not rows:
+        return None
+    (row,) = rows
+    if now - row["last_seen_at"] >= SEEN_EVERY:
+        await client().execute_query_dict(_SEEN, [row["id"], now])
+    return await _actor(row, policy, now, address)
+
+
+async def _actor(row: Mapping[str, Any], policy: Policy, now: datetime, address: str) -> Actor:
+    members = orjson.loads(row["members"] or "[]")
+    practices = _staff_seats(orjson.loads(row["staff"] or "[]"))
+    for practice, seat in await _engagement_seats(members, policy, now):
+        practices[practice].append(seat)
+    return Actor(
+        user_id=row["user_id"],
+        name=row["name"],
+        session_id=row["id"],
+        reauthenticated_at=row["reauthenticated_at"],
+        policy=policy,
+        now=now,
+        address=address,
+        own=_own_seats(row["operator"]),
+        practices={practice: tuple(seats) for practice, seats in practices.items()},
+        agents={UUID(member["agent"]): (_member_seat(member),) for member in members},
+        members={UUID(member["agent"]): UUID(member["id"]) for member in members},
+    )
+
+
+def _own_seats(operator: bool) -> tuple[Seat, ...]:
+    """What everybody signed in has, and what the platform's operators have everywhere."""
+    account = Seat("user", frozenset({"account_holder"}))
+    return (account, Seat("platform", frozenset({"operator"}))) if operator else (account,)
+
+
+def _staff_seats(staff: Iterable[Mapping[str, Any]]) -> defaultdict[UUID, list[Seat]]:
+    seats: defaultdict[UUID, list[Seat]] = defaultdict(list)
+    for membership in staff:
+        seat = Seat("staff", frozenset(membership["roles"]), active=membership["open"])
+        seats[UUID(membership["practice"])].append(seat)
+    return seats
+
+
+def _member_seat(member: Mapping[str, Any]) -> Seat:
+    """In the own agent. A suspended agent still sees itself; what it may do outside is asked elsewhere."""
+    role = "agent_admin" if member["admin"] else "agent_member"
+    return Seat("member", frozenset({role}), active=member["active"])
+
+
+async def _engagement_seats(
+    members: Iterable[Mapping[str, Any]], policy: Policy, now: datetime
+) -> list[tuple[UUID, Seat]]:
+    """A seat in each practice through each engagement that has not ended."""
+    ids = [UUID(member["id"]) for member in members]
+    if not ids:
+        return []
+    rows = await client().execute_query_dict(_ENGAGEMENTS, [ids])
+    lives = [(row, life(facts(row), policy, now)) for row in rows]
+    return [(row["practice_id"], engagement_seat(row, found)) for row, found in lives if not found.ended_at]
+
+
+def engagement_seat(row: Mapping[str, Any], found: Life) -> Seat:
+    """The seat of one member in one engagement. A front-office worker is its own member."""
+    own_member = row["agent_kind"] == "front_office_worker" and row["member_admin"]
+    return Seat(
+        "agent",
+        found.live_roles,
+        active=_is_open(found.status) and row["member_suspended_at"] is None and row["agent_verified_at"] is not None,
+        agent_kind=row["agent_kind"],
+        agreement_in_force=found.agreement_in_force,
+        assigned=own_member or row["assigned"],
+        cap=None if row["cap"] is None else frozenset(row["cap"]),
+    )
+
+
+def organisation_seat(stored: Facts, policy: Policy, now: datetime) -> Seat:
+    """The widest that anybody of the agent can have in the engagement: no member, no cap."""
+    found = life(stored, policy, now)
+    in_force = is_in_force(found.agreement)
+    return Seat("agent", found.live_roles, _is_open(found.status), stored.agent_kind, in_force)
+
+
+def _is_open(status: Status) -> bool:
+    """Whether time and suspension let the engagement give anything; roles and agreement are asked by `decide`."""
+    return status not in (Status.ENDED, Status.EXPIRED, Status.SUSPENDED)

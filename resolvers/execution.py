@@ -1,0 +1,96 @@
+"""How a document is executed, and what the door and the resolvers agree on.
+
+This is the one file that touches private names of strawberry and graphql-core, so that a new version of either
+breaks here and nowhere else (`tests/test_http_execution.py` asks for each name).
+
+The library's own `Schema.execute` is not used by the door: it parses and validates again on every request, it
+answers request errors and field errors in the same shape although HTTP needs them apart, and it logs the source
+line of every error, which may hold a connect code. Schema extensions are therefore not run; guards are field
+extensions, which are.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from inspect import isawaitable
+from typing import Any, Final, Literal, Protocol
+
+import strawberry
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
+from strawberry.execution import optimized_is_awaitable
+from strawberry.types.execution import ExecutionContext
+
+import limits
+
+
+class SessionChange(enum.Enum):
+    ENDED = "ended"
+
+
+ENDED: Final = SessionChange.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What the door knows of a request before anything of it is believed."""
+
+    session_reference: str | None
+    address: str
+    now: datetime
+    request_id: str
+
+
+class RequestContext(Protocol):
+    """What the door reads of the context that resolvers work with."""
+
+    @property
+    def actor(self) -> object | None:
+        """None while nobody is signed in."""
+
+    @property
+    def session_change(self) -> str | Literal[SessionChange.ENDED] | None:
+        """After execution: a new reference for the cookie, ENDED to clear it, None to leave it."""
+
+
+class Schema(strawberry.Schema):
+    @property
+    def graphql_schema(self) -> GraphQLSchema:
+        return self._schema
+
+    def process_errors(
+        self,
+        errors: list[GraphQLError],
+        execution_context: ExecutionContext | None = None,
+    ) -> None:
+        """Logs nothing: strawberry would log document lines. The door logs what is unexpected, once."""
+
+    async def run(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        context: object,
+    ) -> ExecutionResult | list[GraphQLError]:
+        """Execute a validated document. A list of errors means that execution did not begin (no `data`)."""
+        executor = self.execution_context_class.build(
+            self._schema,
+            document,
+            context_value=context,
+            raw_variable_values=dict(variables),
+            operation_name=operation_name,
+            max_coercion_errors=limits.of("errors_returned"),
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # says bool where it could say TypeGuard
+            hide_suggestions=True,
+            operation_extensions={},
+        )
+        if isinstance(executor, list):
+            return executor
+        result = executor.execute_operation()
+        if isawaitable(result):
+            result = await result
+        if not isinstance(result, ExecutionResult):
+            raise TypeError("incremental delivery is not supported")
+        return result

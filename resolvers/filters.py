@@ -1,0 +1,50 @@
+"""Filters that need what is otherwise derived in Python: an engagement's status, in SQL.
+
+`authz.life` is the authority. This is the same rule as an expression, because a page and its count must be
+filtered before they are cut; a test compares the two over generated facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from authz.policy import Policy
+from resolvers.lists import Condition
+
+_LIVE = """
+FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL AND g.confirmed_at IS NOT NULL
+AND (g.expires_at IS NULL OR g.expires_at > %s) AND g.role = ANY (%s)
+"""
+_IN_FORCE = """
+SELECT 1 FROM (
+    SELECT * FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL ORDER BY s.id DESC LIMIT 1
+) s WHERE s.terminated_at IS NULL AND (s.waived_at IS NOT NULL OR (
+    s.practice_signed_at IS NOT NULL AND (s.agent_signed_at IS NOT NULL OR s.basis = 'workforce_training')
+    AND s.effective_on <= %s AND (s.expires_on IS NULL OR s.expires_on >= %s)
+))
+"""
+_STATUS = f"""
+CASE
+WHEN e.ended_at IS NOT NULL OR p.closed_at IS NOT NULL OR a.closed_at IS NOT NULL OR e.expires_at + %s <= %s
+    THEN 'ended'
+WHEN e.expires_at <= %s THEN 'expired'
+WHEN e.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL THEN 'suspended'
+WHEN NOT EXISTS (SELECT 1 {_LIVE}) THEN 'awaiting_roles'
+WHEN NOT EXISTS ({_IN_FORCE}) AND (
+    NOT a.kind = ANY (%s) OR EXISTS (SELECT 1 {_LIVE} AND a.kind || ' ' || g.role = ANY (%s))
+) THEN 'awaiting_agreement'
+ELSE 'active' END = ANY (%s)
+"""
+
+
+def engagement_status(statuses: Sequence[str], policy: Policy, now: datetime) -> Condition:
+    """Only engagements whose status at `now` is one of these."""
+    grace = timedelta(days=policy.engagements.grace_days)
+    live = (now, tuple(policy.roles))
+    needing = tuple(
+        f"{kind} {role}" for kind in policy.agents for role in policy.roles if policy.agreement_needed(kind, [role])
+    )
+    today = now.date()
+    values = (grace, now, now, *live, today, today, tuple(policy.agents), *live, needing, tuple(sorted(statuses)))
+    return Condition(_STATUS, values)

@@ -1,0 +1,115 @@
+"""The guard in front of every root field: the permission is named once, on the field, and printed in the SDL.
+
+`requires("agents.connect", places.practice)` finds the place in the field's arguments, asks the actor, and
+hands the proof to the resolver as `access` (or `reach`, for lists). Both are invisible to clients. A resolver
+that takes a proof without a guard, or a guard whose proof nobody takes, does not build a schema; a permission
+that the shipped policy does not have stops the import.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import strawberry
+from graphql import OperationType
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from authz.load import load
+from errors import NotFound, NotSignedIn
+from resolvers import places
+from resolvers.context import Context, context_of
+from schema.edges import Requires
+
+SHIPPED = Path(__file__).parent.parent / "policies"
+PROOFS = ("access", "reach")
+
+
+class UnguardedField(TypeError):
+    """A field and its guard do not fit each other. Raised while the schema is built."""
+
+
+@functools.cache
+def shipped_permissions() -> frozenset[str]:
+    return frozenset(load(SHIPPED).permissions)
+
+
+def requires(permission: str, place: places.Locate = places.platform) -> list[FieldExtension]:
+    """For `strawberry.field(extensions=…)`. Raises UnguardedField for a permission that is not in the policy.
+
+    A query whose object is hidden from the caller answers null; everything else raises the refusal.
+    """
+    if permission not in shipped_permissions():
+        raise UnguardedField(f"the policy has no permission {permission}; declare it in policies/permissions/")
+    return [Guard(permission, place)]
+
+
+def public() -> list[FieldExtension]:
+    """For the few fields that nobody has to be signed in for."""
+    return [Public()]
+
+
+class Public(FieldExtension):
+    """Says that a root field has no guard on purpose."""
+
+    def apply(self, field: StrawberryField) -> None:
+        if _proof(field):
+            raise UnguardedField(f"{field.python_name} takes a proof, but is public")
+
+
+class Guard(FieldExtension):
+    def __init__(self, permission: str, place: places.Locate) -> None:
+        self.permission = permission
+        self.place = place
+        self.proof = ""
+
+    def apply(self, field: StrawberryField) -> None:
+        """Hide the proof from the arguments and print the permission into the SDL."""
+        if any(isinstance(directive, Requires) for directive in field.directives):
+            return  # strawberry applies extensions once for each schema that is built
+        proof = _proof(field)
+        if proof is None:
+            raise UnguardedField(f"{field.python_name} requires {self.permission}, but takes neither access nor reach")
+        self.proof = proof
+        field.arguments = [argument for argument in field.arguments if argument.python_name not in PROOFS]
+        field.directives = [*field.directives, Requires(permission=self.permission)]
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
+    ) -> Any:
+        context = context_of(info)
+        await _begin(context, info)
+        if context.actor is None:
+            raise NotSignedIn
+        if self.proof == "reach":
+            return await next_(source, info, reach=context.actor.reach(self.permission), **arguments)
+        place = await self.place(context, arguments)
+        return await next_(source, info, access=context.actor.access(self.permission, place), **arguments)
+
+
+async def _begin(context: Context, info: strawberry.Info) -> None:
+    """Of several mutations in one document, each sees what the ones before it changed."""
+    if info.operation.operation is OperationType.MUTATION:
+        if context.mutations:
+            await context.refresh()
+        context.mutations += 1
+
+
+class Hidden(FieldExtension):
+    """For queries of one object: what is hidden from the caller is null, as if there were no such object."""
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
+    ) -> Any:
+        try:
+            return await next_(source, info, **arguments)
+        except NotFound:
+            return None
+
+
+def _proof(field: StrawberryField) -> str | None:
+    names = {argument.python_name for argument in field.arguments}
+    return next((proof for proof in PROOFS if proof in names), None)

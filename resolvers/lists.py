@@ -1,0 +1,144 @@
+"""Lists under many parents at once: one statement for a page of each, and one for all the counts.
+
+A field that is asked for under forty practices costs as many statements as under one. The loaders collect
+what one operation asks for at the same level; a list is described once, as a `Listing`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from models.connection import client
+from resolvers.paging import Cut, Part, part
+
+Row: TypeAlias = Mapping[str, Any]
+NOWHERE = UUID(int=0)  # the parent of a list that has none
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An ordered list. `key` is unique within it and its order; `parent` the column that says whose list it is."""
+
+    columns: str
+    tables: str
+    key: str
+    parent: str | None = None
+    where: str = "TRUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A filter: SQL with `%s` for each value."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A list as one caller may see it and asked for it."""
+
+    listing: Listing
+    parent: UUID = NOWHERE
+    conditions: tuple[Condition, ...] = ()
+
+    def under(self, parent: UUID) -> Selection:
+        return Selection(self.listing, parent, self.conditions)
+
+
+class Lists:
+    """The pages and counts of one operation."""
+
+    def __init__(self) -> None:
+        self._pages: DataLoader[tuple[Selection, Cut], Part] = DataLoader(load_fn=_load_pages)
+        self._counts: DataLoader[Selection, int] = DataLoader(load_fn=_load_counts)
+
+    async def page(self, selection: Selection, asked: Cut) -> Part:
+        return await self._pages.load((selection, asked))
+
+    async def count(self, selection: Selection) -> int:
+        return await self._counts.load(selection)
+
+
+async def _load_pages(keys: list[tuple[Selection, Cut]]) -> list[Part]:
+    """One statement for each different list and cut, whatever the number of parents."""
+    groups: defaultdict[tuple[Selection, Cut], list[UUID]] = defaultdict(list)
+    for selection, asked in keys:
+        groups[selection.under(NOWHERE), asked].append(selection.parent)
+    found: dict[tuple[Selection, Cut], Part] = {}
+    for (selection, asked), parents in groups.items():
+        rows = await _rows(selection, asked, parents)
+        for parent in parents:
+            found[selection.under(parent), asked] = part(rows[parent], asked)
+    return [found[key] for key in keys]
+
+
+async def _load_counts(keys: list[Selection]) -> list[int]:
+    groups: defaultdict[Selection, list[UUID]] = defaultdict(list)
+    for selection in keys:
+        groups[selection.under(NOWHERE)].append(selection.parent)
+    found: dict[Selection, int] = {}
+    for selection, parents in groups.items():
+        counts = await _counts(selection, parents)
+        found |= {selection.under(parent): counts.get(parent, 0) for parent in parents}
+    return [found[key] for key in keys]
+
+
+async def _rows(selection: Selection, asked: Cut, parents: Sequence[UUID]) -> defaultdict[UUID, list[Row]]:
+    statement = _Statement()
+    where = statement.where(selection)
+    listing = selection.listing
+    if asked.after is not None:
+        where += f" AND {listing.key} > {statement.value(asked.after)}"
+    if asked.before is not None:
+        where += f" AND {listing.key} < {statement.value(asked.before)}"
+    order = "DESC" if asked.backwards else "ASC"
+    inner = (
+        f"SELECT {listing.columns}, {listing.key} AS sort_key FROM {listing.tables} WHERE {where}"  # noqa: S608  (our own text)
+        f" ORDER BY {listing.key} {order} LIMIT {statement.value(asked.limit + 1)}"
+    )
+    around = f"unnest({statement.value(list(parents))}::uuid[]) AS parents (parent)"
+    sql = f"SELECT parents.parent, page.* FROM {around} CROSS JOIN LATERAL ({inner}) page"  # noqa: S608  (our own text)
+    found = await client().execute_query_dict(sql, statement.values)
+    return _by_parent(found, backwards=asked.backwards)
+
+
+def _by_parent(found: Sequence[Row], *, backwards: bool) -> defaultdict[UUID, list[Row]]:
+    rows: defaultdict[UUID, list[Row]] = defaultdict(list)
+    for row in sorted(found, key=lambda row: row["sort_key"], reverse=backwards):
+        rows[row["parent"]].append(row)
+    return rows
+
+
+async def _counts(selection: Selection, parents: Sequence[UUID]) -> dict[UUID, int]:
+    statement = _Statement()
+    where = statement.where(selection)
+    inner = f"SELECT count(*) AS counted FROM {selection.listing.tables} WHERE {where}"  # noqa: S608  (our own text)
+    around = f"unnest({statement.value(list(parents))}::uuid[]) AS parents (parent)"
+    sql = f"SELECT parents.parent, c.counted FROM {around} CROSS JOIN LATERAL ({inner}) c"  # noqa: S608  (our own text)
+    return {row["parent"]: row["counted"] for row in await client().execute_query_dict(sql, statement.values)}
+
+
+class _Statement:
+    """Values in the order of their numbered places."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def value(self, value: Any) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def where(self, selection: Selection) -> str:
+        listing = selection.listing
+        clauses = [listing.where] if listing.parent is None else [f"{listing.parent} = parents.parent", listing.where]
+        for condition in selection.conditions:
+            places = tuple(self.value(value) for value in condition.values)
+            clauses.append(condition.sql % places)
+        return " AND ".join(f"({clause})" for clause in clauses)

@@ -1,0 +1,262 @@
+"""Rows made into the API's objects: plain fields only, whatever needs another query is an edge."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import orjson
+import strawberry
+
+import schema.policy as api_policy
+from authz import policy as rules
+from authz.life import Life, life
+from operations import spelling
+from operations.connect import Preview
+from operations.facts import facts
+from schema.agent import Agent, AgentCard, AgentMember, ConnectToken
+from schema.audit import AuditEvent
+from schema.engagement import Blocker, Engagement, RevocationReceipt
+from schema.handlers import problem_of
+from schema.kinds import (
+    AgentKind,
+    AgentStatus,
+    AgreementRequirement,
+    BlockerCode,
+    EndReason,
+    EngagementStatus,
+    MemberStatus,
+    Party,
+    PracticeKind,
+    Purpose,
+    TokenStatus,
+)
+from schema.person import StaffMember, Training, User
+from schema.practice import Practice
+from schema.problem import UseStaffAccountInstead
+from schema.results import PreviewTokenSuccess
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+def user(row: Row) -> User:
+    return User(id=_id(row["id"]), row=row, name=row["name"], email=row["email"])
+
+
+def practice(row: Row) -> Practice:
+    kind = PracticeKind(row["kind"])
+    return Practice(id=_id(row["id"]), row=row, name=row["name"], kind=kind, incorporated=row["incorporated"])
+
+
+def staff_member(row: Row, policy: rules.Policy, now: datetime) -> StaffMember:
+    return StaffMember(
+        id=_id(row["id"]), row=row, active=row["removed_at"] is None, training=_training(row, policy, now.date())
+    )
+
+
+def _training(row: Row, policy: rules.Policy, today: date) -> Training:
+    """Due when somebody joins (45 CFR 164.530(b)(2)), then again after the policy's months."""
+    completed = row["training_completed_on"]
+    due = _months_later(completed, policy.training.months) if completed else row["added_at"].date()
+    return Training(last_completed_on=completed, due_on=due, overdue=due < today)
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def agent(row: Row) -> Agent:
+    return Agent(
+        id=_id(row["id"]),
+        row=row,
+        kind=AgentKind(row["kind"]),
+        legal_name=row["legal_name"],
+        city=row["city"],
+        address=row["address"],
+        phone=row["phone"],
+        email=row["email"],
+        status=_agent_status(row),
+        verified_at=row["verified_at"],
+    )
+
+
+def _agent_status(row: Row) -> AgentStatus:
+    if row["closed_at"]:
+        return AgentStatus.CLOSED
+    if row["suspended_at"]:
+        return AgentStatus.SUSPENDED
+    return AgentStatus.ACTIVE if row["verified_at"] else AgentStatus.REGISTERED
+
+
+def member(row: Row) -> AgentMember:
+    return AgentMember(
+        id=_id(row["id"]),
+        row=row,
+        admin=row["admin"],
+        status=_member_status(row),
+        last_active_at=row["last_active_at"],
+    )
+
+
+def _member_status(row: Row) -> MemberStatus:
+    if row["departed_at"]:
+        return MemberStatus.DEPARTED
+    if row["suspended_at"]:
+        return MemberStatus.SUSPENDED
+    return MemberStatus.ACTIVE if row["joined_at"] else MemberStatus.INVITED
+
+
+def preview(found: Preview, policy: rules.Policy) -> PreviewTokenSuccess:
+    row = found.agent
+    kind = policy.agents.get(row["kind"])
+    needed = AgreementRequirement(kind.agreement) if kind else AgreementRequirement.REQUIRED
+    card = AgentCard(
+        agent_id=_id(row["id"]),
+        legal_name=row["legal_name"],
+        kind=AgentKind(row["kind"]),
+        phone=row["phone"],
+        city=row["city"],
+        verified=row["verified_at"] is not None,
+        member_since=row["registered_at"].date(),
+        practice_count=row["practice_count"],
+        agreement_requirement=needed,
+        warnings=_card_warnings(needed),
+    )
+    advice = problem_of(found.advice) if found.advice else None
+    return PreviewTokenSuccess(agent=card, advice=advice if isinstance(advice, UseStaffAccountInstead) else None)
+
+
+def _card_warnings(needed: AgreementRequirement) -> list[str]:
+    if needed is AgreementRequirement.REQUIRED:
+        return ["It can do nothing until a business associate agreement is in force."]
+    if needed is AgreementRequirement.RECOMMENDED:
+        return ["A business associate agreement is recommended before it works for you."]
+    return []
+
+
+def token(row: Row, attempts: int, now: datetime) -> ConnectToken:
+    """`attempts`: how many the policy allows."""
+    status = _token_status(row, attempts, now)
+    return ConnectToken(
+        id=_id(row["id"]),
+        row=row,
+        letters=row["letters"],
+        spoken=spelling.spoken(row["letters"]),
+        status=status,
+        label=row["label"],
+        external_ref=row["external_ref"],
+        issued_at=row["issued_at"],
+        expires_at=row["expires_at"],
+        attempts_remaining=max(attempts - row["attempts"], 0) if status is TokenStatus.ISSUED else 0,
+    )
+
+
+def _token_status(row: Row, attempts: int, now: datetime) -> TokenStatus:
+    ended = {"consumed": TokenStatus.CONSUMED, "cancelled": TokenStatus.CANCELLED}
+    if row["state"] in ended:
+        return ended[row["state"]]
+    if row["attempts"] >= attempts:
+        return TokenStatus.LOCKED
+    return TokenStatus.EXPIRED if row["expires_at"] <= now else TokenStatus.ISSUED
+
+
+def engagement(row: Row, policy: rules.Policy, now: datetime) -> Engagement:
+    found = life(facts(row), policy, now)
+    return Engagement(
+        id=_id(row["id"]),
+        row={**row, "life": found},
+        purpose=Purpose(row["purpose"]),
+        status=EngagementStatus(found.status.value),
+        blockers=_blockers(found),
+        version=row["version"],
+        started_at=row["started_at"],
+        expires_at=row["expires_at"],
+        auto_extend=row["auto_extend"],
+        ended_at=found.ended_at,
+        end_reason=EndReason(found.end_reason) if found.end_reason else None,
+        last_used_at=row["last_used_at"],
+    )
+
+
+def _blockers(found: Life) -> list[Blocker]:
+    return [
+        Blocker(
+            code=BlockerCode(blocker.code),
+            message=blocker.message,
+            waiting_for=Party(blocker.waiting_for.value),
+            since=blocker.since,
+        )
+        for blocker in found.blockers
+    ]
+
+
+def receipt(row: Row) -> RevocationReceipt:
+    return RevocationReceipt(
+        id=_id(row["id"]),
+        engagement_id=_id(row["engagement_id"]),
+        at=row["at"],
+        by=row["by"],
+        roles_removed=[strawberry.ID(role) for role in row["roles_removed"]],
+        members_cut=row["members_cut"],
+        api_keys_cut=row["api_keys_cut"],
+        subscriptions_closed=row["subscriptions_closed"],
+        tokens_cancelled=row["tokens_cancelled"],
+        duties=list(row["duties"]),
+        audit_hash=row["audit_hash"],
+    )
+
+
+def audit_event(row: Row) -> AuditEvent:
+    return AuditEvent(
+        id=_id(row["id"]),
+        row=row,
+        at=row["at"],
+        type=row["type"],
+        actor=row["actor"],
+        party=Party(row["party"]),
+        engagement_id=_id(row["engagement_id"]) if row["engagement_id"] else None,
+        policy_digest=row["policy_digest"],
+        summary=row["summary"],
+        before=_json(row["before"]),
+        after=_json(row["after"]),
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+    )
+
+
+def role(found: rules.Role) -> api_policy.Role:
+    return api_policy.Role(
+        key=strawberry.ID(found.key),
+        title=found.title,
+        hint=found.hint,
+        sensitive=found.sensitive,
+        grantable_to_agents="agent" in found.held_by,
+    )
+
+
+def unknown_role(key: str) -> api_policy.Role:
+    """A stored grant of a role that the policy no longer has: it gives nothing, and a blocker says so."""
+    hint = "The policy no longer has this role."
+    return api_policy.Role(key=strawberry.ID(key), title=key, hint=hint, sensitive=False, grantable_to_agents=False)
+
+
+def permission(found: rules.Permission) -> api_policy.Permission:
+    return api_policy.Permission(
+        key=strawberry.ID(found.key),
+        title=found.title,
+        area=found.area,
+        sensitivity=found.sensitivity,
+        effect=found.effect,
+    )
+
+
+def _id(value: UUID) -> strawberry.ID:
+    return strawberry.ID(str(value))
+
+
+def _json(value: Any) -> Any:
+    return orjson.loads(value) if isinstance(value, str) else value

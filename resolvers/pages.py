@@ -1,0 +1,192 @@
+"""Connections made of pages: which list, who sees what of it, and the objects on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from authz.actor import Reach
+from models.identifier import parse
+from operations.facts import COLUMNS, TABLES
+from resolvers import objects
+from resolvers.context import Context
+from resolvers.edges import edge
+from resolvers.filters import engagement_status
+from resolvers.lists import Condition, Listing, Row, Selection
+from resolvers.paging import Cut, cursor, cut
+from schema.agent import (
+    Agent,
+    AgentConnection,
+    AgentEdge,
+    AgentMember,
+    AgentMemberConnection,
+    AgentMemberEdge,
+)
+from schema.audit import AuditEvent, AuditEventConnection, AuditEventEdge
+from schema.engagement import Engagement, EngagementConnection, EngagementEdge
+from schema.kinds import EngagementStatus
+from schema.page import Page, PageInfo
+from schema.person import StaffMember, StaffMemberConnection, StaffMemberEdge, Viewer
+from schema.practice import Practice, PracticeConnection, PracticeEdge
+
+PRACTICES = Listing("p.*", "practices p", "p.id")
+AGENTS = Listing("a.*", "agents a", "a.id")
+STAFF = Listing("t.*", "staff_members t", "t.id", "t.practice_id", "t.removed_at IS NULL")
+STAFF_OF = Listing("t.*", "staff_members t", "t.id", "t.user_id", "t.removed_at IS NULL")
+MEMBERS = Listing("m.*", "agent_members m", "m.id", "m.agent_id")
+MEMBER_OF = Listing("m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL")
+OF_PRACTICE = Listing(COLUMNS, TABLES, "e.id", "e.practice_id")
+OF_AGENT = Listing(COLUMNS, TABLES, "e.id", "e.agent_id")
+AUDIT_EVENTS = Listing("v.*", "audit_events v", "v.sequence", "v.chain_id")
+
+Connection = TypeVar("Connection", bound=Page)
+
+
+async def _connection(
+    context: Context,
+    selection: Selection,
+    asked: Cut,
+    make: tuple[type[Connection], Callable[..., Any], Callable[[Row], Any]],
+) -> Connection:
+    """The page `asked` of a list, as the connection, edge and node that `make` names."""
+    connection_type, edge_type, node_of = make
+    found = await context.lists.page(selection, asked)
+    edges = [edge_type(cursor=cursor(row["sort_key"]), node=node_of(row)) for row in found.rows]
+    info = PageInfo(
+        has_next_page=found.has_next,
+        has_previous_page=found.has_previous,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    made: Any = connection_type
+    page: Connection = made(edges=edges, nodes=[e.node for e in edges], page_info=info, counted=selection)
+    return page
+
+
+@edge(Page, "total_count")
+async def total_count(context: Context, page: Page) -> int:
+    return await context.lists.count(page.counted)
+
+
+async def practices(context: Context, reach: Reach, **asked: Any) -> PracticeConnection:
+    """The practices where the caller holds the field's permission."""
+    conditions = () if reach.everywhere else (Condition("p.id = ANY (%s)", (_sorted(reach.practices),)),)
+    make = (PracticeConnection, PracticeEdge, objects.practice)
+    return await _connection(context, Selection(PRACTICES, conditions=conditions), cut(**asked), make)
+
+
+async def agents(context: Context, reach: Reach, search: str | None, **asked: Any) -> AgentConnection:
+    """The caller's own agents and those that the caller's practices engaged; an operator sees all."""
+    conditions: list[Condition] = []
+    if not reach.everywhere:
+        engaged = "a.id IN (SELECT agent_id FROM engagements WHERE practice_id = ANY (%s))"
+        values = (_sorted(reach.agents), _sorted(reach.practices))
+        conditions.append(Condition(f"a.id = ANY (%s) OR {engaged}", values))
+    if search is not None and search.strip():
+        conditions.append(Condition("position(lower(%s) IN lower(a.legal_name)) > 0", (search.strip()[:200],)))
+    make = (AgentConnection, AgentEdge, objects.agent)
+    return await _connection(context, Selection(AGENTS, conditions=tuple(conditions)), cut(**asked), make)
+
+
+@edge(Practice, "staff")
+async def staff(context: Context, practice: Practice, **asked: Any) -> StaffMemberConnection:
+    return await _staff(context, Selection(STAFF, UUID(practice.id)), cut(**asked))
+
+
+@edge(Viewer, "staff_of")
+async def staff_of(context: Context, viewer: Viewer, **asked: Any) -> StaffMemberConnection:
+    return await _staff(context, Selection(STAFF_OF, viewer.actor.user_id), cut(**asked))
+
+
+async def _staff(context: Context, selection: Selection, asked: Cut) -> StaffMemberConnection:
+    def node(row: Row) -> StaffMember:
+        return objects.staff_member(row, context.policy, context.now)
+
+    return await _connection(context, selection, asked, (StaffMemberConnection, StaffMemberEdge, node))
+
+
+@edge(Agent, "members")
+async def members(context: Context, agent: Agent, **asked: Any) -> AgentMemberConnection:
+    return await _members(context, Selection(MEMBERS, UUID(agent.id)), cut(**asked))
+
+
+@edge(Viewer, "member_of")
+async def member_of(context: Context, viewer: Viewer, **asked: Any) -> AgentMemberConnection:
+    return await _members(context, Selection(MEMBER_OF, viewer.actor.user_id), cut(**asked))
+
+
+async def _members(context: Context, selection: Selection, asked: Cut) -> AgentMemberConnection:
+    node: Callable[[Row], AgentMember] = objects.member
+    return await _connection(context, selection, asked, (AgentMemberConnection, AgentMemberEdge, node))
+
+
+@edge(Practice, "engagements")
+async def engagements_of_practice(
+    context: Context, practice: Practice, status: list[EngagementStatus] | None, **asked: Any
+) -> EngagementConnection:
+    selection = Selection(OF_PRACTICE, UUID(practice.id), _of_status(context, status))
+    return await _engagements(context, selection, cut(**asked))
+
+
+@edge(Agent, "engagements")
+async def engagements_of_agent(
+    context: Context, agent: Agent, status: list[EngagementStatus] | None, **asked: Any
+) -> EngagementConnection:
+    """All of them for the agent's own people; for a practice only its own, so that no other client is named."""
+    seen = _seen(context, UUID(agent.id))
+    conditions = (*seen, *_of_status(context, status))
+    return await _engagements(context, Selection(OF_AGENT, UUID(agent.id), conditions), cut(**asked))
+
+
+def _seen(context: Context, agent_id: UUID) -> tuple[Condition, ...]:
+    if context.actor is None:
+        return (Condition("FALSE"),)
+    reach = context.actor.reach("engagements.read")
+    if reach.everywhere or agent_id in reach.agents:
+        return ()
+    return (Condition("e.practice_id = ANY (%s)", (_sorted(reach.practices),)),)
+
+
+def _of_status(context: Context, status: list[EngagementStatus] | None) -> tuple[Condition, ...]:
+    if status is None:
+        return ()
+    return (engagement_status([one.value for one in status], context.policy, context.now),)
+
+
+async def _engagements(context: Context, selection: Selection, asked: Cut) -> EngagementConnection:
+    def node(row: Row) -> Engagement:
+        return objects.engagement(row, context.policy, context.now)
+
+    return await _connection(context, selection, asked, (EngagementConnection, EngagementEdge, node))
+
+
+@edge(Practice, "audit_events")
+async def audit_events(
+    context: Context,
+    practice: Practice,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    engagement_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> AuditEventConnection:
+    """The practice's chain. An engagement id that is not the practice's matches nothing."""
+    wanted = (
+        ("v.engagement_id = %s", engagement_id and (parse(engagement_id) or UUID(int=0))),
+        ("v.at >= %s", since),
+        ("v.at < %s", until),
+    )
+    conditions = tuple(Condition(sql, (value,)) for sql, value in wanted if value is not None)
+    selection = Selection(AUDIT_EVENTS, UUID(practice.id), conditions)
+    node: Callable[[Row], AuditEvent] = objects.audit_event
+    asked = cut(first, after, last, before, key=int)
+    return await _connection(context, selection, asked, (AuditEventConnection, AuditEventEdge, node))
+
+
+def _sorted(ids: frozenset[UUID]) -> tuple[UUID, ...]:
+    """In one order, so that equal sets make equal selections."""
+    return tuple(sorted(ids))

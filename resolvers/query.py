@@ -1,0 +1,137 @@
+"""The root of every query."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET, argument
+
+from authz.actor import Access, Reach
+from resolvers import nodes as any_nodes
+from resolvers import objects, pages, places
+from resolvers.context import context_of
+from resolvers.guard import Hidden, requires
+from schema.agent import Agent, AgentConnection
+from schema.edges import After, Before, First, Last
+from schema.engagement import Engagement
+from schema.node import Node
+from schema.person import Viewer
+from schema.policy import Policy, Role
+from schema.practice import Practice, PracticeConnection
+
+Id = Annotated[strawberry.ID, argument(description="The object's id, a UUID.")]
+Ids = Annotated[list[strawberry.ID], argument(description="At most 100 ids; the answer has the same order.")]
+Key = Annotated[strawberry.ID, argument(description="The role's key, for example `biller`.")]
+Search = Annotated[str | None, argument(description="A part of the legal name; upper and lower case are the same.")]
+Grantable = Annotated[
+    bool | None, argument(description="True: only roles that agents can have. False: only the others. All if left out.")
+]
+
+
+def _page(first: int | None, after: str | None, last: int | None, before: str | None) -> dict[str, int | str | None]:
+    asked = {"first": first, "after": after, "last": last, "before": before}
+    return {name: None if value is UNSET else value for name, value in asked.items()}
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query:
+    @strawberry.field(
+        description="You: where you belong and what you can do. Null never; nobody signed in is refused.",
+        extensions=requires("account.read"),
+    )
+    async def viewer(self, access: Access) -> Viewer:
+        return Viewer(actor=access.actor)
+
+    @strawberry.field(
+        description="Any object by its id. Null for an id that is unknown or hidden from you.",
+        extensions=requires("account.read"),
+    )
+    async def node(self, info: strawberry.Info, access: Access, id: Id) -> Node | None:
+        return await any_nodes.node(context_of(info), id)
+
+    @strawberry.field(
+        description="Several objects by their ids, in the same order. Null for each that you may not see.",
+        extensions=requires("account.read"),
+    )
+    async def nodes(self, info: strawberry.Info, access: Access, ids: Ids) -> list[Node | None]:
+        return await any_nodes.nodes(context_of(info), ids)
+
+    @strawberry.field(
+        description="A practice that you belong to or work for. Null for any other.",
+        extensions=[*requires("practice.profile.read", places.practice), Hidden()],
+    )
+    async def practice(self, info: strawberry.Info, access: Access, id: Id) -> Practice | None:
+        row = await context_of(info).row("practice", access.place.practice)
+        return objects.practice(row) if row else None
+
+    @strawberry.field(
+        description="The practices whose profile you may read, in the order in which they were founded.",
+        extensions=requires("practice.profile.read"),
+    )
+    async def practices(
+        self,
+        info: strawberry.Info,
+        reach: Reach,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> PracticeConnection:
+        return await pages.practices(context_of(info), reach, **_page(first, after, last, before))
+
+    @strawberry.field(
+        description="An agent that you work for, or that a practice of yours engaged. Null for any other.",
+        extensions=[*requires("agents.read", places.agent), Hidden()],
+    )
+    async def agent(self, info: strawberry.Info, access: Access, id: Id) -> Agent | None:
+        row = await context_of(info).row("agent", UUID(id))
+        return objects.agent(row) if row else None
+
+    @strawberry.field(
+        description="The agents you may see: your own, and those your practices engaged. A platform operator sees all.",
+        extensions=requires("agents.read"),
+    )
+    async def agents(
+        self,
+        info: strawberry.Info,
+        reach: Reach,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        search: Search = UNSET,
+    ) -> AgentConnection:
+        words = None if search is UNSET else search
+        return await pages.agents(context_of(info), reach, words, **_page(first, after, last, before))
+
+    @strawberry.field(
+        description="An engagement of your practice or of your agent. Null for any other.",
+        extensions=[*requires("engagements.read", places.engagement), Hidden()],
+    )
+    async def engagement(self, info: strawberry.Info, access: Access, id: Id) -> Engagement | None:
+        context = context_of(info)
+        return objects.engagement(await context.the("engagement", UUID(id)), context.policy, context.now)
+
+    @strawberry.field(
+        description="A role of the policy. Null for a key that the policy does not have.",
+        extensions=requires("policy.read"),
+    )
+    async def role(self, access: Access, key: Key) -> Role | None:
+        found = access.policy.roles.get(key)
+        return objects.role(found) if found else None
+
+    @strawberry.field(description="The roles of the policy, by key.", extensions=requires("policy.read"))
+    async def roles(self, access: Access, grantable_to_agents: Grantable = UNSET) -> list[Role]:
+        roles = [objects.role(found) for _, found in sorted(access.policy.roles.items())]
+        wanted = (True, False) if grantable_to_agents in (None, UNSET) else (grantable_to_agents,)
+        return [role for role in roles if role.grantable_to_agents in wanted]
+
+    @strawberry.field(description="The policy in force.", extensions=requires("policy.read"))
+    async def policy(self, info: strawberry.Info, access: Access) -> Policy:
+        context = context_of(info)
+        found = access.policy
+        return Policy(
+            name=found.name, version=found.version, digest=found.digest, activated_at=context.policy_activated_at
+        )

@@ -1,0 +1,96 @@
+"""The ASGI application, put together. Everything it needs is handed in, so that tests hand in their own.
+
+`create_app` reads neither the environment nor the clock; `server/command.py` does, and passes on what it read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from errors import NotFound
+from server import graphiql as graphiql_page
+from server import health
+from server.documents import Documents
+from server.door import Cookie
+from server.envelope import Envelope
+from server.graphql import Endpoint, ExecutableSchema, OpenContext
+from server.health import Ready
+from server.http_errors import Code, error
+
+PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    *,
+    schema: ExecutableSchema,
+    open_context: OpenContext,
+    ready: Ready,
+    development: bool = False,
+    graphiql: bool | None = None,
+    origins: Collection[str] = (),
+    session_absolute_seconds: int = 43_200,
+    public_mutations: Collection[str] = PUBLIC_MUTATIONS,
+    clock: Callable[[], datetime] = _now,
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
+    """`development`: plain http, introspection before sign-in, GraphiQL unless `graphiql` says otherwise.
+
+    `origins`: other sites whose pages may call the API with the cookie, such as `https://app.example.org`.
+    """
+    endpoint = Endpoint(
+        schema=schema,
+        documents=Documents(schema.graphql_schema, hide_suggestions=not development),
+        open_context=open_context,
+        clock=clock,
+        cookie=Cookie(development, session_absolute_seconds),
+        origins=frozenset(origins),
+        public_mutations=frozenset(public_mutations),
+        open_introspection=development,
+        page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
+    )
+    return Starlette(
+        routes=[Route("/graphql", endpoint), *health.routes(ready)],
+        middleware=[Middleware(Envelope, https=not development), *_cors(origins)],
+        exception_handlers={HTTPException: _no_such_page},
+        lifespan=lifespan,
+    )
+
+
+def _cors(origins: Collection[str]) -> list[Middleware]:
+    """Nothing without a list: then no other site's page may read an answer."""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["POST"],
+            allow_headers=["Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+            allow_credentials=True,
+        )
+    ]
+
+
+async def _no_such_page(request: Request, exception: Exception) -> Response:
+    status = exception.status_code if isinstance(exception, HTTPException) else 500
+    headers = exception.headers if isinstance(exception, HTTPException) else None
+    known = {404: (NotFound.code, "there is nothing here"), 405: (Code.METHOD_NOT_ALLOWED, "use another method")}
+    code, message = known.get(status, (Code.BAD_REQUEST, "this request cannot be answered"))
+    content = orjson.dumps({"errors": [error(code, message)]})
+    return Response(content, status, headers, media_type="application/json; charset=utf-8")

@@ -1,0 +1,104 @@
+"""The body of a POST: complete, in time, of bounded size, strict JSON, and a GraphQL request.
+
+orjson refuses what must be refused (bad UTF-8, lone surrogates, NaN, nesting beyond 1,024), but reads whole numbers
+beyond 64 bits as floating point. They are refused here, because a number must not change on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import orjson
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+import limits
+from server.http_errors import Code, RequestRejected
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19,}")
+_WIDEST = range(-(2**63), 2**64)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A well-formed GraphQL-over-HTTP request. Its text and variables stay out of its repr, and so out of logs."""
+
+    query: str = field(repr=False)
+    operation_name: str | None
+    variables: dict[str, Any] = field(repr=False)
+
+
+async def read(receive: Receive, content_length: str | None) -> bytes:
+    """The whole body. Raises RequestRejected (413, 408), or ClientDisconnect when nobody waits for the answer."""
+    most = limits.of("body_bytes")
+    if content_length is not None and content_length.isascii() and content_length.isdigit():
+        _bounded(int(content_length[:18]), most)
+    try:
+        async with asyncio.timeout(limits.of("body_seconds")):
+            return await _collect(receive, most)
+    except TimeoutError:
+        message = f"the body must arrive within {limits.of('body_seconds')} seconds"
+        raise RequestRejected(408, Code.BODY_TOO_SLOW, message, Connection="close") from None
+
+
+async def _collect(receive: Receive, most: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        _bounded(len(body), most)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _bounded(length: int, most: int) -> None:
+    if length > most:
+        raise RequestRejected(413, Code.BODY_TOO_LARGE, f"the body may have {most} bytes", Connection="close")
+
+
+def parse(body: bytes) -> Asked:
+    """Raises RequestRejected (400)."""
+    asked = _json(body)
+    if isinstance(asked, list):
+        _refuse("send one request at a time; batches are not supported")
+    if not isinstance(asked, dict):
+        _refuse("the body must be a JSON object")
+    query = asked.get("query")
+    operation_name = asked.get("operationName")
+    variables = asked.get("variables")
+    if not isinstance(query, str):
+        _refuse("query must be a string: the text of a GraphQL document")
+    if not isinstance(operation_name, str | None):
+        _refuse("operationName must be a string")
+    if not isinstance(variables, dict | None):
+        _refuse("variables must be an object")
+    if not isinstance(asked.get("extensions"), dict | None):
+        _refuse("extensions must be an object")
+    return Asked(query, operation_name or None, variables or {})
+
+
+def _json(body: bytes) -> Any:
+    try:
+        asked = orjson.loads(body)
+        if _LONG_NUMBER.search(body):
+            json.loads(body, parse_int=_whole_number)
+    except ValueError:
+        _refuse("the body must be JSON in UTF-8, with numbers of at most 64 bits")
+    return asked
+
+
+def _whole_number(digits: str) -> int:
+    number = int(digits)
+    if number not in _WIDEST:
+        raise ValueError
+    return number
+
+
+def _refuse(message: str) -> NoReturn:
+    raise RequestRejected(400, Code.BAD_REQUEST, message) from None

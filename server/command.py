@@ -1,0 +1,68 @@
+"""The command `sparekey`: serve, walk, accept, limits."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+# Imports of a command's own parts stand inside it: the server starts half a second earlier without the walk's
+# HTTP client, and the walk needs no database.
+
+
+@click.group(help="Sparekey: role-scoped keys to a practice's account, and taking them back.")
+def main() -> None:
+    pass
+
+
+@main.command(help="Start the server. Its settings are environment variables; see README.md.")
+def serve() -> None:
+    from authz.check import PolicyRejected
+    from server.embedded import Embedded, EmbeddedUnavailable
+    from server.settings import SettingsInvalid, from_environment
+
+    try:
+        settings = from_environment()
+        embedded = None if settings.database_url else Embedded(settings.data_dir)
+        if embedded:
+            embedded.start()
+        from server import banner, run, service
+
+        url = settings.database_url or (embedded.url if embedded else "")
+        app = service.build(settings, url, lambda: datetime.now(UTC))
+        run.serve(app, settings.host, settings.port, started=lambda: banner.show(settings, embedded is not None))
+    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected) as refusal:
+        raise click.ClickException(str(refusal)) from None
+
+
+@main.command(help="Play the whole walk against a running server, as its people would. Exits 1 at the first surprise.")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the server is.")
+def walk(url: str) -> None:
+    from server import walk as played
+
+    sys.exit(played.play(url))
+
+
+@main.command(
+    help="Rewrite the committed snapshots (SDL, role matrix) from the code; the diff is what a reviewer reads."
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where a snapshot is not up to date.")
+def accept(check: bool) -> None:
+    from server import snapshots
+
+    stale = snapshots.stale(Path(__file__).parent.parent)
+    for path, text in stale.items():
+        click.echo(f"{'stale' if check else 'wrote'} {path}")
+        if not check:
+            path.write_text(text)
+    sys.exit(1 if check and stale else 0)
+
+
+@main.command(help="Print every limit with its value, its unit and its reason.")
+def limits() -> None:
+    import limits as table
+
+    for limit in table.LIMITS.values():
+        click.echo(f"{limit.name:<36} {limit.value:>8} {limit.unit:<12} {limit.reason}")

@@ -1,0 +1,83 @@
+"""What goes on every answer, whoever gives it: security headers and the request's id; and the last catch.
+
+Plain ASGI around the whole application, because starlette's `BaseHTTPMiddleware` costs a task and a queue for each
+request and breaks cancellation. A header that an answer sets itself is left as it is (GraphiQL has its own CSP).
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import limits
+from server import faults
+from server.http_errors import Code, ErrorBody, error, internal_error
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+SECURITY: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+HSTS = "max-age=63072000; includeSubDomains"
+
+
+class Envelope:
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._headers = {**SECURITY, "Strict-Transport-Security": HSTS} if https else dict(SECURITY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["sparekey.request_id"] = _id_of(Headers(scope=scope))
+        started = False
+
+        async def send_complete(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._complete(message, request_id)
+            await send(message)
+
+        try:
+            await self._within_limits(scope)(scope, receive, send_complete)
+        except Exception as exception:
+            fault_id = faults.report(exception, request_id)
+            if not started:
+                await _answer(500, internal_error(fault_id))(scope, receive, send_complete)
+
+    def _within_limits(self, scope: Scope) -> ASGIApp:
+        """The application, or the refusal of headers that are too long (not every HTTP parser has a limit)."""
+        size = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope.get("query_string", b""))
+        if size <= limits.of("header_bytes"):
+            return self._app
+        return _answer(431, error(Code.HEADERS_TOO_LARGE, "send shorter headers"), Connection="close")
+
+    def _complete(self, message: Message, request_id: str) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        headers["X-Request-ID"] = request_id
+
+
+def _id_of(headers: Headers) -> str:
+    """The caller's own id where it is harmless in a log, otherwise a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _answer(status: int, body: ErrorBody, **headers: str) -> Response:
+    content = orjson.dumps({"errors": [body]})
+    return Response(content, status, headers, media_type="application/json; charset=utf-8")

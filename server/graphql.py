@@ -1,0 +1,171 @@
+"""GraphQL over HTTP: one POST, one answer, to the specification's MUST and SHOULD.
+
+    405 method · 406 Accept · 415 content type · 403 origin · 413, 408 body · 400 not a GraphQL request
+    then the context: who is it? · document known? · public? else 401 · valid? · cost · execution
+
+An answer to a document that was not executed has no `data`, and is 400 as `application/graphql-response+json`, 200
+as `application/json`. Once execution has begun the status is 200, errors in fields or not. Statuses of the first
+line are the same for both media types, and so is 401: such requests are refused for what they are, not for what
+the document says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from errors import NotSignedIn, Refusal
+from resolvers.execution import RequestContext, RequestFacts
+from server import body, door, faults, graphiql, media
+from server.body import Asked
+from server.documents import Document, Documents
+from server.http_errors import (
+    Code,
+    DocumentRejected,
+    RequestRejected,
+    error,
+    field_errors,
+    internal_error,
+    invalid_variables,
+    refused_at_the_door,
+)
+
+INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
+OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
+
+
+class ExecutableSchema(Protocol):
+    """What the door needs of `resolvers.execution.Schema`."""
+
+    @property
+    def graphql_schema(self) -> GraphQLSchema: ...
+
+    async def run(
+        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any], context: object
+    ) -> ExecutionResult | list[GraphQLError]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self, kind: str) -> Response:
+        return Response(orjson.dumps(self.content), self.status, self.headers, media_type=f"{kind}; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The ASGI application at /graphql."""
+
+    schema: ExecutableSchema
+    documents: Documents
+    open_context: OpenContext
+    clock: Callable[[], datetime]
+    cookie: door.Cookie
+    origins: frozenset[str]
+    public_mutations: frozenset[str]
+    open_introspection: bool
+    page: graphiql.Page | None = field(default=None, repr=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            response = await self._respond(request, receive)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request, receive: Receive) -> Response:
+        accept = ", ".join(request.headers.getlist("accept"))
+        if self.page and request.method in ("GET", "HEAD") and media.accepts_html(accept):
+            return self.page.response()
+        kind = media.answer_type(accept)
+        try:
+            _check(request.method, kind)
+            return await self._answer(request, receive, kind or media.JSON)
+        except RequestRejected as rejected:
+            return Answer(rejected.status, {"errors": rejected.errors}, rejected.headers).response(kind or media.JSON)
+
+    async def _answer(self, request: Request, receive: Receive, kind: str) -> Response:
+        door.check_content_type(request.headers)
+        door.check_origin(request.headers, self.origins)
+        asked = body.parse(await body.read(receive, request.headers.get("content-length")))
+        sent = self.cookie.read(request.headers)
+        facts = self._facts(request, sent)
+        context: RequestContext | None = None
+        try:
+            context = await self.open_context(facts)
+            answer = await self._execute(asked, context, facts.request_id, kind)
+        except Exception as exception:  # a bug anywhere below is an answer too
+            answer = _failed(exception, facts.request_id)
+        response = answer.response(kind)
+        if context is not None and (line := self.cookie.change(sent, context)):
+            response.headers.append("Set-Cookie", line)
+        return response
+
+    def _facts(self, request: Request, sent: str | None) -> RequestFacts:
+        address = request.client.host if request.client else ""
+        return RequestFacts(door.reference(sent), address, self.clock(), str(request.scope["sparekey.request_id"]))
+
+    async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str) -> Answer:
+        try:
+            document = self.documents.read(asked.query)
+            if context.actor is None and not self._is_public(document):
+                raise NotSignedIn
+            self.documents.validate(asked.query, document)
+            return Answer(200, await self._run(asked, document, context, request_id))
+        except DocumentRejected as rejected:
+            content: dict[str, Any] = {"errors": rejected.errors}
+            if rejected.cost is not None:
+                content["extensions"] = {"cost": rejected.cost}
+            return Answer(400 if kind == media.GRAPHQL else 200, content)
+
+    async def _run(self, asked: Asked, document: Document, context: RequestContext, request_id: str) -> dict[str, Any]:
+        operation = document.operation(asked.operation_name)
+        if operation.node.operation is OperationType.SUBSCRIPTION:
+            message = "subscriptions are not answered by POST"
+            raise DocumentRejected([error(Code.OPERATION_NOT_FOUND, message)])
+        cost = document.cost(operation, asked.variables)
+        result = await self.schema.run(document.node, operation.name, asked.variables, context)
+        if isinstance(result, list):
+            raise invalid_variables(result)
+        errors = {"errors": field_errors(result.errors, request_id)} if result.errors else {}
+        return {**errors, "data": result.data, "extensions": {"cost": cost}}
+
+    def _is_public(self, document: Document) -> bool:
+        """Whether somebody who is not signed in may ask this: every root field of every operation counts."""
+        operations = document.measure.operations
+        return all(_are_public(each.sum.roots, self._public(each.node.operation)) for each in operations)
+
+    def _public(self, kind: OperationType) -> frozenset[str]:
+        public = self.public_mutations if kind is OperationType.MUTATION else frozenset[str]()
+        return public | INTROSPECTION if self.open_introspection else public
+
+
+def _are_public(roots: Collection[str], public: frozenset[str]) -> bool:
+    return bool(roots) and public.issuperset(roots)
+
+
+def _check(method: str, kind: str | None) -> None:
+    if method != "POST":
+        raise RequestRejected(405, Code.METHOD_NOT_ALLOWED, "send GraphQL requests by POST", Allow="POST")
+    if kind is None:
+        raise RequestRejected(406, Code.NOT_ACCEPTABLE, f"accept {media.GRAPHQL} or {media.JSON}")
+
+
+def _failed(exception: Exception, request_id: str) -> Answer:
+    if isinstance(exception, Refusal):
+        exception = refused_at_the_door(exception)
+    if isinstance(exception, RequestRejected):
+        return Answer(exception.status, {"errors": exception.errors}, exception.headers)
+    return Answer(500, {"errors": [internal_error(faults.report(exception, request_id))]})

@@ -1,0 +1,134 @@
+"""A real PostgreSQL for every test that asks for it, fast enough that nothing is ever replaced by a stand-in.
+
+One server per run, shared by the workers; one template database, migrated once; a clone of it for each worker;
+every row removed before each test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from models import connection, migrate
+from models.asyncpg_client import AsyncpgClient
+from models.unit_of_work import settle
+from server.embedded import Embedded
+
+TEMPLATE = "template_sparekey"
+
+
+@pytest.fixture(scope="session")
+def postgres(testrun_uid: str) -> Iterator[Embedded]:
+    """The run's server. The last worker to leave stops it and removes its data."""
+    folder = Path(tempfile.gettempdir()) / f"sparekey-tests-{testrun_uid}"
+    server = Embedded(folder)
+    server.start()
+    yield server
+    if server.stop():
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: Embedded) -> str:
+    """The name of the database that the migrations built, made by whichever worker comes first."""
+    lock = os.open(postgres.data_dir / "template.lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not await query(postgres.url, f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
+            await query(postgres.url, f"CREATE DATABASE {TEMPLATE}")
+            await connection.connect(postgres.url_of(TEMPLATE))
+            await migrate.migrate()
+            await connection.disconnect()
+    finally:
+        os.close(lock)
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+async def database_url(postgres: Embedded, template: str, worker_id: str) -> str:
+    """This worker's own clone."""
+    name = f"test_{worker_id}"
+    await query(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return postgres.url_of(name)
+
+
+@pytest.fixture(scope="session")
+async def pool(database_url: str) -> AsyncIterator[AsyncpgClient]:
+    await connection.connect(database_url, minsize=2, maxsize=20)  # races in tests are run by 16 at once
+    yield connection.client()
+    await connection.disconnect()
+
+
+@pytest.fixture(scope="session")
+async def eraser(database_url: str) -> AsyncIterator[Eraser]:
+    session = await asyncpg.connect(database_url)
+    yield await _eraser(session)
+    await session.close()
+
+
+class Eraser:
+    """Removes every row of every table, the append-only ones included, in half a millisecond.
+
+    TRUNCATE took 8 ms for the same 17 tables, because it makes new files.
+    """
+
+    def __init__(self, session: asyncpg.Connection, tables: list[str]) -> None:
+        self.session = session
+        deletes = [f"DELETE FROM {table}" for table in tables]
+        self.script = "; ".join(["BEGIN", "SET LOCAL session_replication_role = replica", *deletes, "COMMIT"])
+
+    async def __call__(self) -> None:
+        await self.session.execute(self.script)
+
+
+async def _eraser(session: asyncpg.Connection) -> Eraser:
+    found = await session.fetch(
+        "SELECT quote_ident(tablename) AS name FROM pg_tables"
+        " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations' ORDER BY 1"
+    )
+    tables = [row["name"] for row in found]
+    for table in tables:
+        # A clone would bring rows that a migration inserted, and the first test would lose them for all others.
+        assert await session.fetchrow(f"SELECT 1 FROM {table} LIMIT 1") is None, f"{table} is not empty"
+    return Eraser(session, tables)
+
+
+@pytest.fixture
+async def database(pool: AsyncpgClient, eraser: Eraser) -> AsyncIterator[AsyncpgClient]:
+    """A connected, empty database. A test may leave neither running work nor a connection in use."""
+    await eraser()
+    yield pool
+    assert await settle() == 0
+    await all_given_back(pool)
+
+
+def in_use(client: AsyncpgClient) -> int:
+    """Connections of the pool that nobody has given back."""
+    assert client._pool is not None
+    return int(client._pool.get_size() - client._pool.get_idle_size())
+
+
+async def all_given_back(client: AsyncpgClient) -> None:
+    """A cancelled task leaves the giving back to a task of the pool, which needs a moment."""
+    for _ in range(200):
+        if in_use(client) == 0:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"{in_use(client)} connections were not given back")
+
+
+async def query(url: str, statement: str) -> list[asyncpg.Record]:
+    """One statement outside the pool: CREATE DATABASE cannot share a transaction or a database with others."""
+    session = await asyncpg.connect(url)
+    try:
+        return list(await session.fetch(statement))
+    finally:
+        await session.close()
