@@ -18,6 +18,7 @@ from authz.policy import Permission
 
 NAMED_EFFECTS = ("destructive", "admin")  # a wildcard never reaches these: whoever grants them says so
 NAMED_SENSITIVITIES = ("clinical", "restricted")
+MOST_SHOWN = 8  # roles of a circle that a message names
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ def _break_circle(waiting: Mapping[str, list[Word]], done: set[str], draft: SetD
     circle = circle[start:] + circle[:start]
     following = circle[1] if len(circle) > 1 else circle[0]
     word = next(name for name in draft.roles[circle[0]].includes if name == following)
-    path = " → ".join([*circle, circle[0]])
+    path = " → ".join([*circle[:MOST_SHOWN], *(["…"] if len(circle) > MOST_SHOWN else []), circle[0]])
     report.add("P140", word.spot, f"roles include each other in a circle: {path}")
     draft.broken.update(circle)
     return list(circle)

@@ -21,6 +21,7 @@ from models import connection, migrate
 from models.asyncpg_client import AsyncpgClient
 from models.unit_of_work import settle
 from server.embedded import Embedded
+from tests.town import Clock, Town, build
 
 TEMPLATE = "template_sparekey"
 
@@ -108,6 +109,20 @@ async def database(pool: AsyncpgClient, eraser: Eraser) -> AsyncIterator[Asyncpg
     yield pool
     assert await settle() == 0
     await all_given_back(pool)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def town(database: AsyncpgClient, clock: Clock) -> AsyncIterator[Town]:
+    """The application over an empty database; see `tests/town.py` for who can be made to live there."""
+    built = build(clock)
+    yield built
+    for client in built.clients:
+        await client.http.aclose()
 
 
 def in_use(client: AsyncpgClient) -> int:

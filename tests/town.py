@@ -1,0 +1,244 @@
+"""A town to test in: real people, practices and agents behind the real application and a real PostgreSQL.
+
+People are given a session without a password, because argon2 takes its time on purpose; signing in itself has
+tests of its own. Everything else goes through GraphQL, as a client would do it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+from starlette.applications import Starlette
+
+from authz.load import load
+from authz.policy import Policy
+from models import Session, User
+from operations import pepper
+from operations.session import reference_hash
+from resolvers.context import Context, Sessions, open_context
+from resolvers.execution import RequestFacts
+from resolvers.schema import schema
+from server.app import create_app
+
+POLICIES = Path(__file__).parent.parent / "policies"
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+COOKIE = "sparekey"
+INPUTS = {"verifyAgent": "AgentInput", "confirmRoles": "EngagementVersionInput"}  # the others are named after theirs
+
+
+@dataclass
+class Clock:
+    """The time in the town. It stands still until a test moves it."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class Client:
+    """One browser. `ask` returns the data of one operation and fails on errors; `send` returns the whole answer."""
+
+    http: httpx2.AsyncClient
+    user_id: str = ""
+    email: str = ""
+
+    async def send(self, document: str, **variables: Any) -> httpx2.Response:
+        content = orjson.dumps({"query": document, "variables": variables})
+        return await self.http.post("/graphql", content=content, headers={"content-type": "application/json"})
+
+    async def answer(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The body, errors included."""
+        answer: dict[str, Any] = orjson.loads((await self.send(document, **variables)).content)
+        return answer
+
+    async def ask(self, document: str, **variables: Any) -> Any:
+        """The value of the operation's only root field."""
+        answer = await self.answer(document, **variables)
+        assert "errors" not in answer, answer["errors"]
+        (value,) = answer["data"].values()
+        return value
+
+    async def refusal(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The first error of an operation that has errors."""
+        answer = await self.answer(document, **variables)
+        first: dict[str, Any] = answer["errors"][0]
+        return first
+
+    async def do(self, mutation: str, selection: str, /, **typed: Any) -> Any:
+        """One mutation with this input. `selection` is what to ask of the success; `problem` is a problem's code (`code` is also a token's)."""
+        kind = INPUTS.get(mutation, f"{mutation[0].upper()}{mutation[1:]}Input")
+        document = (
+            f"mutation ($input: {kind}!) {{ {mutation}(input: $input) "
+            f"{{ __typename {selection} ... on Problem {{ problem: code message }} }} }}"
+        )
+        return await self.ask(document, input=typed)
+
+
+@dataclass
+class Agency:
+    """An outside agent with its admin's browser."""
+
+    id: str
+    admin: Client
+
+    async def issue(self, **typed: Any) -> tuple[str, str]:
+        """A fresh token's letters and code, as they are read out."""
+        issued = await self.admin.do(
+            "issueToken", "... on IssueTokenSuccess { code token { letters } }", agentId=self.id, **typed
+        )
+        assert issued["__typename"] == "IssueTokenSuccess", issued
+        return issued["token"]["letters"], issued["code"]
+
+
+@dataclass
+class House:
+    """A practice with its owner's browser."""
+
+    id: str
+    owner: Client
+
+
+@dataclass
+class Town:
+    """The application at an injected time. Sessions never idle out unless a test advances the clock past it."""
+
+    app: Starlette
+    clock: Clock
+    policy: Policy
+    clients: list[Client] = field(default_factory=list)
+
+    def visitor(self, address: str = "127.0.0.1") -> Client:
+        """A browser that nobody has signed in with."""
+        transport = httpx2.ASGITransport(app=self.app, client=(address, 40000))
+        client = Client(httpx2.AsyncClient(transport=transport, base_url="http://testserver"))
+        self.clients.append(client)
+        return client
+
+    async def person(
+        self, email: str, *, operator: bool = False, address: str = "127.0.0.1", signed_in_ago: float = 0
+    ) -> Client:
+        """A signed-in person. `signed_in_ago`: seconds since the password was last entered."""
+        user = await User.filter(email=email).first()
+        if user is None:
+            user = await User.create(
+                name=email.split("@")[0].title(),
+                email=email,
+                password_hash="unusable",
+                operator=operator,
+                created_at=self.clock.now,
+            )
+        client = self.visitor(address)
+        client.user_id, client.email = str(user.id), email
+        reference = secrets.token_urlsafe(32)
+        entered = self.clock.now - timedelta(seconds=signed_in_ago)
+        await Session.create(
+            user_id=user.id,
+            reference_hash=reference_hash(reference),
+            started_at=entered,
+            last_seen_at=self.clock.now,
+            reauthenticated_at=entered,
+            expires_at=self.clock.now + timedelta(days=3650),
+        )
+        client.http.cookies.set(COOKIE, reference)
+        return client
+
+    async def operator(self) -> Client:
+        return await self.person("operator@sparekey.example", operator=True)
+
+    async def practice(self, name: str = "Elm Street Therapy", kind: str = "INDEPENDENT_THERAPIST") -> House:
+        owner = await self.person(f"owner@{_domain(name)}")
+        group = {"incorporated": kind == "TRUE_GROUP", "groupTaxId": "12-3456789" if kind == "TRUE_GROUP" else None}
+        made = await owner.do(
+            "createPractice", "... on PracticeSuccess { practice { id } }", name=name, kind=kind, **group
+        )
+        assert made["__typename"] == "PracticeSuccess", made
+        return House(made["practice"]["id"], owner)
+
+    async def staff(self, house: House, email: str, *roles: str) -> Client:
+        """A person on a practice's staff with these roles, signed in."""
+        added = await house.owner.do(
+            "addStaff",
+            "... on StaffSuccess { staff { id } }",
+            practiceId=house.id,
+            email=email,
+            name="Somebody",
+            roles=list(roles),
+        )
+        assert added["__typename"] == "StaffSuccess", added
+        return await self.person(email)
+
+    async def agency(
+        self, name: str = "ACME Billing", kind: str = "BILLING_COMPANY", *, verified: bool = True
+    ) -> Agency:
+        admin = await self.person(f"admin@{_domain(name)}")
+        made = await admin.do(
+            "registerAgent",
+            "... on AgentSuccess { agent { id } }",
+            kind=kind,
+            legalName=name,
+            address="1 Example Street",
+            city="Dayton",
+            phone="+1 555 0100",
+            email=f"office@{_domain(name)}",
+        )
+        assert made["__typename"] == "AgentSuccess", made
+        agent = Agency(made["agent"]["id"], admin)
+        if verified:
+            await (await self.operator()).do("verifyAgent", "", agentId=agent.id)
+        return agent
+
+    async def member(self, agent: Agency, email: str, *, admin: bool = False) -> Client:
+        """A person of an agent's, signed in."""
+        client = await self.person(email)
+        invited = await agent.admin.do("inviteMember", "", agentId=agent.id, email=email, name="Member", admin=admin)
+        assert invited["__typename"] == "MemberSuccess", invited
+        return client
+
+    async def engage(self, house: House, agent: Agency, **typed: Any) -> dict[str, Any]:
+        """A fresh engagement without roles: id and version."""
+        letters, code = await agent.issue()
+        connected = await house.owner.do(
+            "connectAgent",
+            "... on ConnectAgentSuccess { engagement { id version } }",
+            practiceId=house.id,
+            letters=letters,
+            code=code,
+            confirmAgentId=agent.id,
+            **{"purpose": "CONTRACTED_SERVICE", **typed},
+        )
+        assert connected["__typename"] == "ConnectAgentSuccess", connected
+        engagement: dict[str, Any] = connected["engagement"]
+        return engagement
+
+
+def _domain(name: str) -> str:
+    return f"{name.split()[0].lower()}.example"
+
+
+def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None) -> Town:
+    """The application over the connected database. `open_with` sees every context before it is used."""
+    pepper.use(b"p" * 32)
+    policy = load(POLICIES)
+
+    async def open_town(request: RequestFacts) -> Context:
+        context = await open_context(request, policy, START, Sessions(idle_seconds=900, absolute_seconds=43_200))
+        open_with(context)
+        return context
+
+    async def ready() -> dict[str, bool]:
+        return {"database": True}
+
+    app = create_app(schema=schema, open_context=open_town, ready=ready, development=True, clock=clock)
+    return Town(app, clock, policy)
