@@ -61,18 +61,18 @@ clean: ## remove .venv and the caches; .data stays
 
 $(SERVE_STAMP): | $(BIN)/python
 	@echo "make: installing what serving needs, from locks/serve.txt"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/serve.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r locks/serve.txt
 	@$(INSTALL_OURSELVES)
 	@rm -f $(VENV)/.serve-* && touch $@
 
 $(TEST_STAMP): | $(BIN)/python
 	@echo "make: installing what serving and testing need, from locks/test.txt"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/test.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r locks/test.txt
 	@$(INSTALL_OURSELVES)
 	@rm -f $(VENV)/.serve-* $(VENV)/.test-* && touch $(SERVE_STAMP) $@
 
 # One line in site-packages that points here, and the command `sparekey`.
-INSTALL_OURSELVES := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index \
+INSTALL_OURSELVES := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-index \
 	--no-build-isolation --no-deps --editable .
 
 $(BIN)/python:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, ip_address, ip_network
 from math import ceil
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -45,6 +46,7 @@ WHERE scope = $1 AND key = $2
 _BLOCKED = "SELECT blocked_until FROM attempt_budgets WHERE scope = $1 AND key = $2 AND blocked_until > $3"
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST_DOUBLINGS = 16  # far beyond the longest block; keeps the arithmetic small
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ BUDGETS = {
         short_window=timedelta(minutes=10),
         block=_seconds("wrong_passwords_address_block"),
         longest_block=_seconds("wrong_passwords_address_block"),
+        forgiven_by_success=False,  # or signing in to an account of one's own would buy guesses at others
     ),
 }
 
@@ -151,6 +154,17 @@ async def forgive(connection: Connection, spenders: Sequence[Spender]) -> None:
         await connection.execute_query_dict(statement, [spender.scope, spender.key])
 
 
+def network(address: str) -> str:
+    """Whom an address stands for: itself, or for IPv6 its /64, which one household or server has to itself."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
+
+
 def rate_limited(until: datetime, now: datetime) -> RateLimited:
     return RateLimited(ceil((until - now).total_seconds()))
 
@@ -162,6 +176,6 @@ async def _spend_one(connection: Connection, spender: Spender, budget: Budget, n
         return Exhausted(spender, row["blocked_until"], begins=False)
     if row["short_count"] <= budget.short_limit and row["long_count"] <= budget.long_limit:
         return None
-    until = now + min(budget.block * 2 ** row["blocks"], budget.longest_block)
+    until = now + min(budget.block * 2 ** min(row["blocks"], MOST_DOUBLINGS), budget.longest_block)
     await connection.execute_query_dict(_BLOCK, [spender.scope, spender.key, until])
     return Exhausted(spender, until, begins=True)

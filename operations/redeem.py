@@ -18,7 +18,7 @@ from errors import CheckDigitMismatch, TokenRejected
 from models.connection import Connection, client
 from models.unit_of_work import unit_of_work
 from operations import spelling, stretching
-from operations.attempts import Exhausted, Spender, forgive, rate_limited, refuse_blocked, spend
+from operations.attempts import Exhausted, Spender, forgive, network, rate_limited, refuse_blocked, spend
 from operations.record import About, Who, record
 
 _COUNT = """
@@ -108,7 +108,7 @@ _SERVICE = Spender("code_service", "all")
 def _spenders(access: Access) -> tuple[Spender, ...]:
     """In one order for everybody, so that two callers never wait for each other."""
     return (
-        Spender("code_address", access.actor.address),
+        Spender("code_address", network(access.actor.address)),
         Spender("code_practice", str(access.place.practice)),
         Spender("code_user", str(access.actor.user_id)),
     )

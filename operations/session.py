@@ -18,11 +18,14 @@ from models import Session, User
 from models.connection import Connection, client
 from models.unit_of_work import unit_of_work
 from operations import stretching, wording
-from operations.attempts import Spender, forgive, rate_limited, spend
+from operations.attempts import Spender, forgive, network, rate_limited, spend
 from operations.record import About, Who, record
 
 _BY_EMAIL = "SELECT id, name, password_hash, disabled_at FROM users WHERE email = $1"
-_JOIN = "UPDATE agent_members SET joined_at = $2 WHERE user_id = $1 AND joined_at IS NULL AND departed_at IS NULL"
+_JOIN = """
+UPDATE agent_members SET joined_at = $2 WHERE user_id = $1 AND joined_at IS NULL AND departed_at IS NULL
+RETURNING id, agent_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,9 @@ async def sign_up(visit: Visit, name: str, email: str, password: str) -> Opened:
     """
     typed_name = wording.text("name", name, 200)
     address = wording.email("email", email)
+    chosen = wording.password("password", password)
     await _count(visit, address)
-    password_hash = await stretching.hash_password(wording.password("password", password))
+    password_hash = await stretching.hash_password(chosen)
 
     async def work(connection: Connection) -> Opened:
         user = await _new_account(connection, visit, typed_name, address, password_hash)
@@ -128,7 +132,10 @@ async def _new_account(connection: Connection, visit: Visit, name: str, email: s
         )
     invited.name, invited.password_hash = name, password_hash
     await invited.save(using_db=connection, update_fields=["name", "password_hash"])
-    await connection.execute_query_dict(_JOIN, [invited.id, visit.now])
+    for joined in await connection.execute_query_dict(_JOIN, [invited.id, visit.now]):
+        who = Who(name, invited.id, Party.AGENT, visit.policy_digest, visit.now, joined["id"])
+        after = {"member": str(joined["id"])}
+        await record(connection, who, "member.joined", About(agent_id=joined["agent_id"]), "joined", after=after)
     return invited
 
 
@@ -167,4 +174,4 @@ async def _count(visit: Visit, email: str) -> None:
 def _spenders(visit: Visit, email: str) -> tuple[Spender, ...]:
     """The account is named by a hash: the budgets hold no e-mail addresses."""
     account = hashlib.sha256(email.encode()).hexdigest()
-    return Spender("password_address", visit.address), Spender("password_account", account)
+    return Spender("password_address", network(visit.address)), Spender("password_account", account)

@@ -94,7 +94,7 @@ class AccessMutation:
         return SetRolesSuccess(engagement=await answers.engagement(context_of(info), key))
 
     @strawberry.mutation(
-        description="The red button: end an engagement at once and for good. Pressed twice, it gives the first receipt.",
+        description="The red button: end an engagement at once and for good. Pressed twice, it answers the same.",
         extensions=requires("agents.revoke", places.engagement),
     )
     async def revoke_agent(self, info: strawberry.Info, access: Access, input: RevokeAgentInput) -> RevokeAgentResult:

@@ -67,7 +67,7 @@ def _id(arguments: Arguments, name: str) -> UUID:
 
 
 async def _row(query: str, key: UUID) -> Mapping[str, Any]:
-    rows = await client().execute_query_dict(query, [key])
+    rows: list[dict[str, Any]] = await client().execute_query_dict(query, [key])
     if not rows:
         raise NotFound
     return rows[0]

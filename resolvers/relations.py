@@ -53,7 +53,8 @@ async def permissions_of_viewer(context: Context, viewer: Viewer, practice_id: s
     if practice is None:
         return []
     place = Place(frozenset({practice}))
-    held = permissions(viewer.actor.policy, viewer.actor.seats(place))
+    platform = [seat for seat in viewer.actor.own if seat.held_by == "platform"]
+    held = permissions(viewer.actor.policy, [*viewer.actor.seats(place), *platform])
     return [strawberry.ID(key) for key in sorted(held)]
 
 
