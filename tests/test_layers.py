@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "operations": BELOW_EVERYTHING | {"authz", "models"},
     "resolvers": BELOW_EVERYTHING | {"authz", "models", "schema", "operations"},
     "server": BELOW_EVERYTHING | {"authz", "models", "schema", "operations", "resolvers"},
+    "bench": BELOW_EVERYTHING | {"authz", "models", "schema", "operations", "resolvers", "server"},
 }
 # An operation takes the typed input of its mutation. It names the type and never runs the layer.
 MAY_NAME_TYPES_OF = {"operations": {"schema"}}
@@ -96,7 +97,7 @@ def reads_clock(called: ast.expr) -> bool:
     return (name, called.attr) in CLOCKS
 
 
-@pytest.mark.parametrize("layer", sorted(set(MAY_IMPORT) - {"server", "limits"}))
+@pytest.mark.parametrize("layer", sorted(set(MAY_IMPORT) - {"server", "limits", "bench"}))
 def test_only_the_settings_and_the_limits_read_the_environment(layer: str) -> None:
     asked = [
         place for place, node in nodes(layer) if isinstance(node, ast.Attribute | ast.Name) and is_environment(node)

@@ -1,0 +1,7 @@
+"""`make bench`: run every measurement and print its table."""
+
+from __future__ import annotations
+
+from bench import start
+
+start.main()
