@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from errors import NotSignedIn, Refusal
+from models.connection import PoolExhausted
 from resolvers.execution import RequestContext, RequestFacts
 from server import body, door, faults, graphiql, media
 from server.body import Asked
@@ -164,6 +165,8 @@ def _check(method: str, kind: str | None) -> None:
 
 
 def _failed(exception: Exception, request_id: str) -> Answer:
+    if isinstance(exception, PoolExhausted):
+        exception = RequestRejected(503, Code.BUSY, "the service is busy; try again", Retry_After="1")
     if isinstance(exception, Refusal):
         exception = refused_at_the_door(exception)
     if isinstance(exception, RequestRejected):

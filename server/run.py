@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 import limits
+from server.http_protocol import BoundedHttpProtocol
 
 
 def configuration(
@@ -34,7 +35,7 @@ def configuration(
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
         ws_max_size=limits.of("websocket_message_bytes"),
-        h11_max_incomplete_event_size=limits.of("header_bytes"),
+        http=BoundedHttpProtocol,
         timeout_graceful_shutdown=limits.of("shutdown_seconds"),
         lifespan="on",
     )

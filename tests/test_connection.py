@@ -71,10 +71,11 @@ async def test_an_exhausted_pool_is_an_answer_and_not_a_hang(
     assert database._pool is not None
     held = [await database._pool.acquire() for _ in range(database._pool.get_max_size())]
     try:
-        with pytest.raises(PoolExhausted):
-            await database.execute_query("SELECT 1")
-        with pytest.raises(PoolExhausted):
-            await unit_of_work(_nothing)
+        async with asyncio.timeout(2):
+            with pytest.raises(PoolExhausted):
+                await database.execute_query("SELECT 1")
+            with pytest.raises(PoolExhausted):
+                await unit_of_work(_nothing)
     finally:
         for one in held:
             await database._pool.release(one)
