@@ -32,7 +32,13 @@ def serve() -> None:
 
         url = settings.database_url or (embedded.url if embedded else "")
         app = service.build(settings, url, lambda: datetime.now(UTC))
-        run.serve(app, settings.host, settings.port, started=lambda: banner.show(settings, embedded is not None))
+        run.serve(
+            app,
+            settings.host,
+            settings.port,
+            proxies=settings.proxies,
+            started=lambda: banner.show(settings, embedded is not None),
+        )
     except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected) as refusal:
         raise click.ClickException(str(refusal)) from None
 

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class Settings:
     pepper: bytes = field(repr=False)
     policies: Path
     origins: tuple[str, ...]
+    proxies: tuple[str, ...]  # addresses of our own reverse proxies, whose X-Forwarded-For is believed
     graphiql: bool
     pool_min: int
     pool_max: int
@@ -64,6 +66,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         pepper=_pepper(given, mode, data_dir),
         policies=_folder(given, "SPAREKEY_POLICIES", CHECKOUT / "policies"),
         origins=_origins(given),
+        proxies=_proxies(given),
         graphiql=_switch(given, "SPAREKEY_GRAPHIQL", mode == "development"),
         pool_min=pool_min,
         pool_max=pool_max,
@@ -136,6 +139,16 @@ def _origins(given: Mapping[str, str]) -> tuple[str, ...]:
         if scheme not in ("http", "https") or not host or any(mark in host for mark in "/*?#@"):
             raise SettingsInvalid("SPAREKEY_ORIGINS", "write origins such as https://app.example.org, spaces between")
     return origins
+
+
+def _proxies(given: Mapping[str, str]) -> tuple[str, ...]:
+    proxies = tuple(given.get("SPAREKEY_PROXIES", "").replace(",", " ").split())
+    for proxy in proxies:
+        try:
+            ip_network(proxy)
+        except ValueError:
+            raise SettingsInvalid("SPAREKEY_PROXIES", "write addresses or networks such as 10.0.0.0/8") from None
+    return proxies
 
 
 def _pepper(given: Mapping[str, str], mode: str, data_dir: Path) -> bytes:

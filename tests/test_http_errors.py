@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import errors
+from models.connection import PoolExhausted
 from server import redaction
 from server.http_errors import CODES, extension_fields
 from tests.http_door import SECRET, Context, codes, door
@@ -199,6 +200,16 @@ async def test_a_fault_while_the_context_is_opened_is_500_with_an_id_and_logged_
     assert len(caplog.records) == 1
 
 
+async def test_a_request_that_finds_no_free_connection_is_told_to_come_back() -> None:
+    async def busy(facts: object) -> Context:
+        raise PoolExhausted
+
+    async with door(open_context=busy) as caller:
+        response = await caller.ask("{ __typename }")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert codes(response) == ["BUSY"]
+
+
 def test_the_list_of_codes_is_closed_and_holds_every_refusal() -> None:
     assert {"NOT_SIGNED_IN", "USE_STAFF_ACCOUNT", "CROSS_SITE", "INTERNAL"} <= CODES
     assert sorted(CODES) == [
@@ -208,6 +219,7 @@ def test_the_list_of_codes_is_closed_and_holds_every_refusal() -> None:
         "BAD_REQUEST",
         "BODY_TOO_LARGE",
         "BODY_TOO_SLOW",
+        "BUSY",
         "CHECK_DIGIT_MISMATCH",
         "CROSS_SITE",
         "DOCUMENT_TOO_EXPENSIVE",

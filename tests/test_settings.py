@@ -86,6 +86,14 @@ def test_printing_the_settings_shows_no_secret(tmp_path: Path) -> None:
     assert SECRET not in repr(settings)
 
 
+def test_the_proxies_whose_word_is_believed_are_read(tmp_path: Path) -> None:
+    environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path)}
+    given = environment | {"SPAREKEY_PROXIES": "10.0.0.0/8, 192.0.2.7"}
+    assert from_environment(given).proxies == ("10.0.0.0/8", "192.0.2.7")
+    with pytest.raises(SettingsInvalid, match="SPAREKEY_PROXIES"):
+        from_environment(environment | {"SPAREKEY_PROXIES": "the proxy"})
+
+
 def test_several_origins_are_read(tmp_path: Path) -> None:
     environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path)}
     given = "https://app.example.org, http://localhost:3000"
