@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import limits
 from authz.actor import Access
+from authz.guards import PLAIN, no_wider
 from authz.policy import Policy, Role
 from errors import InvalidInput, RoleNotGrantable, SeparationOfDuty, UnknownRole
 from operations.session import require_recent
@@ -36,8 +37,15 @@ def refuse_ungrantable(access: Access, roles: Iterable[Role], held_by: str, reac
             raise RoleNotGrantable(role.key, f"the role {role.title} is not for {_holder(held_by)}")
         if role.key not in grantable:
             raise RoleNotGrantable(role.key, f"your roles do not let you grant or take away {role.title}")
-        if not root and not role.permissions & reachable <= held:
+        beyond = (role.permissions & reachable) - held
+        if not root and not all(_held_alike(access, mine, role, key) for key in beyond):
             raise RoleNotGrantable(role.key, f"{role.title} holds permissions that you do not hold yourself")
+
+
+def _held_alike(access: Access, mine: Iterable[str], role: Role, key: str) -> bool:
+    """Held under a guard and passed on under no wider one. What is left to a guard is not among `permissions`."""
+    holding = [own for own in map(access.policy.roles.get, mine) if own and key in own.permissions]
+    return any(no_wider(role.guards.get(key, PLAIN), own.guards.get(key, PLAIN)) for own in holding)
 
 
 def refuse_together(policy: Policy, roles: Sequence[Role]) -> None:

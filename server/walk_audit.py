@@ -1,0 +1,39 @@
+"""What the walk asks of a practice's record: one event for each change, chained, under the policy in force."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+from server.walk_scene import Practice
+
+_EVENTS = """
+query ($id: ID!) { practice(id: $id) { auditEvents(first: 100) { totalCount
+    nodes { type actor party engagementId policyDigest summary before after previousHash hash } } } }
+"""
+_BEGINNING = "0" * 64
+
+
+def read_record(practice: Practice, *types: str) -> list[dict[str, Any]]:
+    """The practice's events, which have to be exactly these, oldest first, and whole."""
+    story = practice.owner.story
+    page = practice.owner.ask(_EVENTS, id=practice.id)["auditEvents"]
+    events: list[dict[str, Any]] = page["nodes"]
+    story.same("events in the record", [event["type"] for event in events], list(types))
+    story.same("the count of the record's events", page["totalCount"], len(types))
+    digest = practice.owner.ask("{ policy { digest } }")["digest"]
+    story.same("the policy that each event names", {event["policyDigest"] for event in events}, {digest})
+    _check_chain(practice, events)
+    return events
+
+
+def _check_chain(practice: Practice, events: list[dict[str, Any]]) -> None:
+    """Each event carries the hash of the one before it; the first one that of nothing."""
+    story = practice.owner.story
+    story.same("the first event's previous hash", events[0]["previousHash"], _BEGINNING)
+    for earlier, later in itertools.pairwise(events):
+        story.same(f"the link from {later['type']}", later["previousHash"], earlier["hash"])
+    hashes = [event["hash"] for event in events]
+    well_formed = all(re.fullmatch("[0-9a-f]{64}", one) for one in hashes) and len(set(hashes)) == len(hashes)
+    story.true("the events' hashes", well_formed, hashes, "64 hexadecimal digits each, no two alike")
