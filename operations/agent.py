@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 async def register_agent(access: Access, typed: RegisterAgentInput, request: Request) -> UUID:
     """Register an agent whose first admin is the caller. It can do nothing until it is verified.
 
-    Refuses, first match wins: InvalidInput, LimitReached, IdempotencyConflict.
+    Refuses, first match wins: IdempotencyConflict, InvalidInput, LimitReached.
     """
-    described = _described(typed)
 
     async def work(connection: Connection) -> Answer:
+        described = _described(typed)
         await _refuse_too_many(connection, access)
         agent = await Agent.create(
             using_db=connection, registered_at=access.now, registered_by_id=access.actor.user_id, **described
@@ -47,7 +47,7 @@ async def register_agent(access: Access, typed: RegisterAgentInput, request: Req
 async def verify_agent(access: Access, agent_id: UUID, request: Request) -> UUID:
     """The platform vouches for the agent's name and address. Verifying a verified agent changes nothing.
 
-    Refuses, first match wins: NotFound, InvalidInput (a closed agent), IdempotencyConflict.
+    Refuses, first match wins: IdempotencyConflict, NotFound, InvalidInput (a closed agent).
     """
 
     async def work(connection: Connection) -> Answer:

@@ -43,7 +43,11 @@ _TAKE_BACK = """
 UPDATE attempt_budgets SET short_count = greatest(short_count - 1, 0), long_count = greatest(long_count - 1, 0)
 WHERE scope = $1 AND key = $2
 """
-_BLOCKED = "SELECT blocked_until FROM attempt_budgets WHERE scope = $1 AND key = $2 AND blocked_until > $3"
+_BLOCKED = """
+SELECT scope, key, blocked_until FROM attempt_budgets
+WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND blocked_until > $3
+ORDER BY blocked_until DESC LIMIT 1
+"""
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOST_DOUBLINGS = 16  # far beyond the longest block; keeps the arithmetic small
@@ -130,8 +134,11 @@ class Exhausted:
 async def spend(connection: Connection, spenders: Sequence[Spender], now: datetime) -> Exhausted | None:
     """Count one attempt against each budget, in the given order; the first exhausted one ends the counting.
 
-    The answer must be committed, not raised: a block that rolls back is no block.
+    Who is blocked is counted nowhere: a locked person who goes on trying does not pause the whole practice. The
+    answer must be committed, not raised: a block that rolls back is no block.
     """
+    if already := await _blocked(connection, spenders, now):
+        return already
     for spender in spenders:
         exhausted = await _spend_one(connection, spender, BUDGETS[spender.scope], now)
         if exhausted:
@@ -141,10 +148,9 @@ async def spend(connection: Connection, spenders: Sequence[Spender], now: dateti
 
 async def refuse_blocked(connection: BaseDBAsyncClient, spenders: Sequence[Spender], now: datetime) -> None:
     """Refuse a caller who is blocked, without counting. Raises RateLimited."""
-    for spender in spenders:
-        rows = await connection.execute_query_dict(_BLOCKED, [spender.scope, spender.key, now])
-        if rows:
-            raise rate_limited(rows[0]["blocked_until"], now)
+    exhausted = await _blocked(connection, spenders, now)
+    if exhausted:
+        raise rate_limited(exhausted.until, now)
 
 
 async def forgive(connection: Connection, spenders: Sequence[Spender]) -> None:
@@ -167,6 +173,15 @@ def network(address: str) -> str:
 
 def rate_limited(until: datetime, now: datetime) -> RateLimited:
     return RateLimited(ceil((until - now).total_seconds()))
+
+
+async def _blocked(connection: BaseDBAsyncClient, spenders: Sequence[Spender], now: datetime) -> Exhausted | None:
+    """The block that lasts longest, of those that these spenders are under."""
+    keys = [[spender.scope for spender in spenders], [spender.key for spender in spenders]]
+    rows = await connection.execute_query_dict(_BLOCKED, [*keys, now])
+    for row in rows:
+        return Exhausted(Spender(row["scope"], row["key"]), row["blocked_until"], begins=False)
+    return None
 
 
 async def _spend_one(connection: Connection, spender: Spender, budget: Budget, now: datetime) -> Exhausted | None:

@@ -18,7 +18,7 @@ from errors import (
     UseStaffAccountInstead,
 )
 from models.connection import Connection, client
-from models.identifier import uuid7
+from models.identifier import parse, uuid7
 from models.unit_of_work import unit_of_work
 from operations.idempotency import Answer, Request, once
 from operations.record import About, record, who
@@ -85,15 +85,14 @@ async def preview_token(access: Access, typed: PreviewTokenInput) -> Preview:
 async def connect_agent(access: Access, typed: ConnectAgentInput, request: Request) -> UUID:
     """Turn a token read out over the phone into an engagement that grants nothing yet. Returns its id.
 
-    Refuses, first match wins: InvalidInput, RateLimited, CheckDigitMismatch, TokenRejected,
-    AgentConfirmationMismatch, UseStaffAccountInstead, AlreadyEngaged, IdempotencyConflict. The token is used
-    up only by a success.
+    Refuses, first match wins: IdempotencyConflict, InvalidInput, RateLimited, CheckDigitMismatch, TokenRejected,
+    AgentConfirmationMismatch, UseStaffAccountInstead, AlreadyEngaged. The token is used up only by a success.
     """
-    expires_at = _expiry(access, typed.expires_at)
 
     async def act() -> Answer:
+        expires_at = _expiry(access, typed.expires_at)
         token = await verified_token(access, typed.letters, typed.code)
-        if typed.confirm_agent_id != str(token["agent_id"]):
+        if parse(typed.confirm_agent_id) != token["agent_id"]:
             raise AgentConfirmationMismatch
         return await unit_of_work(lambda connection: _connect(connection, access, typed, request, token, expires_at))
 
@@ -166,16 +165,19 @@ async def _start(
     external_ref: str | None,
     expires_at: datetime,
 ) -> UUID:
-    """Insert the engagement; the partial unique index has the last word on there being only one."""
+    """Insert the engagement; the partial unique index has the last word on there being only one.
+
+    One that stood in the way may have ended before it could be named: then there is room.
+    """
     pair = [access.place.practice, agent["id"]]
-    previous = await connection.execute_query_dict(_PREVIOUS, pair)
-    row = [uuid7(), *pair, purpose, external_ref, access.now, access.actor.user_id, expires_at]
-    row.append(previous[0]["id"] if previous else None)
-    inserted = await connection.execute_query_dict(_START, row)
-    if not inserted:
-        (standing,) = await connection.execute_query_dict(_STANDING, pair)
-        raise AlreadyEngaged(standing["id"])
-    return UUID(str(inserted[0]["id"]))
+    rest = [purpose, external_ref, access.now, access.actor.user_id, expires_at]
+    while True:
+        previous = await connection.execute_query_dict(_PREVIOUS, pair)
+        row = [uuid7(), *pair, *rest, previous[0]["id"] if previous else None]
+        if inserted := await connection.execute_query_dict(_START, row):
+            return UUID(str(inserted[0]["id"]))
+        if standing := await connection.execute_query_dict(_STANDING, pair):
+            raise AlreadyEngaged(standing[0]["id"])
 
 
 async def _record_start(

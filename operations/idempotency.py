@@ -2,18 +2,22 @@
 
 A client that lost the answer repeats the request with the same idempotency key. The key is written in the
 transaction of the effect, so there is never an effect without its key or a key without its effect. Refusals
-have no effect and are not kept. Keys and inputs are stored as HMACs under the pepper, because an input may
-hold a code.
+have no effect and are not kept. A key is looked up before the input is judged, because what was right at first
+(a time in the future, a recent password) may no longer be when the request is repeated. Keys and inputs are
+stored as HMACs under the pepper, because an input may hold a code.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 from tortoise.exceptions import IntegrityError
@@ -33,6 +37,7 @@ _FORGET_OLD = "DELETE FROM idempotency_keys WHERE user_id = $1 AND created_at <=
 _REMEMBER = """
 INSERT INTO idempotency_keys (id, user_id, key_hash, input_hash, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)
 """
+_turns: WeakValueDictionary[tuple[UUID, bytes], asyncio.Lock] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +88,25 @@ def request(user_id: UUID, now: datetime, field: str, key: str | None, typed: di
 async def once(request: Request, act: Callable[[], Awaitable[Answer]]) -> Answer:
     """Act, or give the answer that the same request got before.
 
-    When two twins race, the slower one meets the faster one's key, or the state it left, as a failure; then
-    the faster one's answer is the answer of both.
+    Twins in one process take turns, so that they do not use up a token's attempts between them. When twins race
+    in two processes, the slower one meets the faster one's key, or the state it left, as a failure; then the
+    faster one's answer is the answer of both.
     """
-    answered = await request.earlier()
-    if answered is not None:
-        return answered
-    try:
-        return await act()
-    except (Refusal, IntegrityError):
+    async with _turn(request):
         answered = await request.earlier()
-        if answered is None:
-            raise
-        return answered
+        if answered is not None:
+            return answered
+        try:
+            return await act()
+        except (Refusal, IntegrityError):
+            answered = await request.earlier()
+            if answered is None:
+                raise
+            return answered
+
+
+def _turn(request: Request) -> AbstractAsyncContextManager[None]:
+    """One lock for each key in use; it goes when the last twin has gone."""
+    if request.key is None:
+        return nullcontext()
+    return _turns.setdefault((request.user_id, request.key_hash), asyncio.Lock())

@@ -24,12 +24,11 @@ async def invite_member(access: Access, agent_id: UUID, typed: InviteMemberInput
     """Take a person into the caller's agent. Returns the membership's id.
 
     A person who has an account is a member at once; anybody else is INVITED until they sign up with this
-    e-mail. Refuses, first match wins: InvalidInput, NotFound, LimitReached, IdempotencyConflict.
+    e-mail. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, LimitReached.
     """
-    name = wording.text("name", typed.name, 200)
-    email = wording.email("email", typed.email)
 
     async def work(connection: Connection) -> Answer:
+        name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
         await _lock_agent(connection, agent_id)
         await _refuse_too_many(connection, agent_id)
         user = await person(connection, name, email, access.now)

@@ -23,15 +23,11 @@ if TYPE_CHECKING:
 async def create_practice(access: Access, typed: CreatePracticeInput, request: Request) -> UUID:
     """Found a practice whose owner is the caller. Returns its id.
 
-    Refuses, first match wins: InvalidInput, LimitReached, IdempotencyConflict.
+    Refuses, first match wins: IdempotencyConflict, InvalidInput, LimitReached.
     """
-    name = wording.text("name", typed.name, 200)
-    tax_id = _tax_id(typed)
-
-    async def act() -> Answer:
-        return await unit_of_work(work)
 
     async def work(connection: Connection) -> Answer:
+        name, tax_id = wording.text("name", typed.name, 200), _tax_id(typed)
         await _refuse_too_many(connection, access)
         practice = await Practice.create(
             using_db=connection,
@@ -48,7 +44,7 @@ async def create_practice(access: Access, typed: CreatePracticeInput, request: R
         await request.remember(connection, answer)
         return answer
 
-    answer = await once(request, act)
+    answer = await once(request, lambda: unit_of_work(work))
     return UUID(answer["practice"])
 
 

@@ -27,7 +27,10 @@ WHERE letters = $1 AND state = 'issued' AND attempts < $2 AND expires_at > $3
 RETURNING id, agent_id, issued_by_id, salt, code_hash, external_ref
 """
 _GIVE_BACK = "UPDATE connect_tokens SET attempts = greatest(attempts - 1, 0) WHERE id = $1"
-_ISSUED_BY_CALLER = "SELECT 1 FROM agent_members WHERE id = $1 AND user_id = $2"
+_REDEEMABLE = """
+SELECT 1 FROM agent_members m JOIN agents a ON a.id = m.agent_id
+WHERE m.id = $1 AND m.user_id <> $2 AND a.verified_at IS NOT NULL AND a.suspended_at IS NULL AND a.closed_at IS NULL
+"""
 _EARLIER_SUCCESS = "SELECT 1 FROM engagements WHERE started_by_id = $1 LIMIT 1"
 
 Token = Mapping[str, Any]
@@ -53,7 +56,8 @@ async def verified_token(access: Access, typed_letters: str, typed_code: str) ->
         raise rate_limited(counted.exhausted.until, access.now)
     token = counted.token or {}
     matches = await stretching.code_matches(code, token.get("salt"), token.get("code_hash"))
-    if not matches or await _is_own(access, token):
+    redeemable = await _is_redeemable(access, token)  # asked of every attempt, so that failures cannot be told apart
+    if not (matches and redeemable):
         raise TokenRejected
     await unit_of_work(lambda connection: _give_back(connection, access, token))
     return token
@@ -91,24 +95,28 @@ async def _tell_owner(connection: Connection, access: Access, exhausted: Exhaust
     )
 
 
-async def _is_own(access: Access, token: Token) -> bool:
-    """Nobody redeems a token they issued themselves."""
-    rows = await client().execute_query_dict(_ISSUED_BY_CALLER, [token.get("issued_by_id"), access.actor.user_id])
+async def _is_redeemable(access: Access, token: Token) -> bool:
+    """Nobody redeems a token they issued themselves, nor one of an agent that is not active."""
+    rows = await client().execute_query_dict(_REDEEMABLE, [token.get("issued_by_id"), access.actor.user_id])
     return bool(rows)
 
 
 async def _give_back(connection: Connection, access: Access, token: Token) -> None:
-    await connection.execute_query_dict(_GIVE_BACK, [token["id"]])
+    """In the order of `_count`, budgets before the token: two attempts at once must not wait for each other."""
     await forgive(connection, (*_spenders(access), _SERVICE))
+    await connection.execute_query_dict(_GIVE_BACK, [token["id"]])
 
 
 _SERVICE = Spender("code_service", "all")
 
 
 def _spenders(access: Access) -> tuple[Spender, ...]:
-    """In one order for everybody, so that two callers never wait for each other."""
+    """In one order for everybody, so that two callers never wait for each other.
+
+    The narrowest first: a person who is locked, by parallel guesses too, costs the others nothing.
+    """
     return (
-        Spender("code_address", network(access.actor.address)),
-        Spender("code_practice", str(access.place.practice)),
         Spender("code_user", str(access.actor.user_id)),
+        Spender("code_practice", str(access.place.practice)),
+        Spender("code_address", network(access.actor.address)),
     )

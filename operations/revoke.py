@@ -36,11 +36,11 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
     """End an engagement for good and cut everything that hung on it. Returns the receipt's id.
 
     Needs nobody's consent and no version. The second call, also a simultaneous one, finds the first one's
-    receipt. Refuses, first match wins: NotFound, InvalidInput, IdempotencyConflict.
+    receipt. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound.
     """
-    reason = wording.optional("reason", typed.reason, 500)
 
     async def work(connection: Connection) -> Answer:
+        reason = wording.optional("reason", typed.reason, 500)
         held = await hold(connection, access, engagement_id)
         receipt = await RevocationReceipt.filter(engagement_id=engagement_id).using_db(connection).first()
         receipt_id = receipt.id if receipt else await _end(connection, access, held, reason)
@@ -84,22 +84,16 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
 
 
 async def _write_end(connection: Connection, access: Access, held: Held, reason: str | None) -> str:
-    """Write why it ended, unless it had ended before (by expiry, for example); returns the reason that stands."""
+    """Write why it ended, or what ended it before (expiry, for example); returns the reason that stands."""
     if held.row["ended_at"] is not None:
         return str(held.row["end_reason"])
-    end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
-    await (
-        Engagement.filter(id=held.id)
-        .using_db(connection)
-        .update(
-            ended_at=access.now,
-            ended_by_id=access.actor.user_id,
-            end_reason=end_reason,
-            end_note=reason,
-            version=held.row["version"] + 1,
-        )
-    )
-    return end_reason
+    end: dict[str, Any] = {"ended_at": held.life.ended_at, "end_reason": held.life.end_reason}
+    if held.life.ended_at is None:
+        end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
+        by = access.actor.user_id
+        end = {"ended_at": access.now, "end_reason": end_reason, "ended_by_id": by, "end_note": reason}
+    await Engagement.filter(id=held.id).using_db(connection).update(**end, version=held.row["version"] + 1)
+    return str(end["end_reason"])
 
 
 async def _write_receipt(

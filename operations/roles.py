@@ -44,13 +44,12 @@ async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, r
     """Replace the engagement's roles. Naming those it has changes nothing. Returns the engagement's id.
 
     Sensitive roles wait for the owner unless the owner grants them; an owner who names a waiting role confirms
-    it. Refuses, first match wins: NotFound, InvalidInput, EngagementEnded, StaleVersion, UnknownRole,
-    RoleNotGrantable, SeparationOfDuty, WarningsNotAcknowledged, StepUpRequired, IdempotencyConflict.
+    it. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, EngagementEnded, StaleVersion,
+    UnknownRole, RoleNotGrantable, SeparationOfDuty, WarningsNotAcknowledged, StepUpRequired.
     """
-    wanted = _wanted(access, typed.roles)
-    tasks = _tasks(access, typed.tasks or [])
 
     async def work(connection: Connection) -> Answer:
+        wanted, tasks = _wanted(access, typed.roles), _tasks(access, typed.tasks or [])
         held = await hold_to_change(connection, access, engagement_id, typed.expected_version)
         change = _change(access, held, wanted)
         warnings = _refuse(access, held, change, tasks, acknowledged=bool(typed.acknowledge_warnings))
@@ -66,13 +65,15 @@ async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, r
 async def confirm_roles(access: Access, engagement_id: UUID, expected_version: int, request: Request) -> UUID:
     """The owner's yes to the sensitive roles that somebody else granted. Without any it changes nothing.
 
-    Refuses, first match wins: NotFound, EngagementEnded, StaleVersion, StepUpRequired, IdempotencyConflict.
+    Refuses, first match wins: IdempotencyConflict, NotFound, EngagementEnded, StaleVersion, RoleNotGrantable,
+    StepUpRequired.
     """
 
     async def work(connection: Connection) -> Answer:
         held = await hold_to_change(connection, access, engagement_id, expected_version)
         pending = tuple(grant for grant in held.grants if grant.confirmed_at is None)
         if pending:
+            _refuse_own_agent(access, held, [grant.role for grant in pending])
             require_recent(access.actor.reauthenticated_at, access.now, limits.of("step_up_seconds"))
             kept = {grant.role: grant.expires_at for grant in held.grants}
             change = _Change(kept, (), (), pending)
@@ -138,13 +139,17 @@ def _refuse(
 
 def _refuse_for_agent(access: Access, held: Held, change: _Change, touched: Sequence[Role]) -> None:
     kind = access.policy.agents.get(held.row["agent_kind"])
-    if held.agent_id in access.actor.agents and touched:
-        raise RoleNotGrantable(touched[0].key, "nobody changes the roles of an agent they belong to")
+    _refuse_own_agent(access, held, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)])
     for role in change.added:
         if kind is None or role.key not in kind.roles:
             title = kind.title.lower() if kind else "agent of this kind"
             raise RoleNotGrantable(role.key, f"a {title} cannot be given the role {role.title}")
     refuse_ungrantable(access, touched, "agent", kind.ceiling if kind else frozenset())
+
+
+def _refuse_own_agent(access: Access, held: Held, changed: Sequence[str]) -> None:
+    if changed and held.agent_id in access.actor.agents:
+        raise RoleNotGrantable(changed[0], "nobody changes the roles of an agent they belong to")
 
 
 async def _apply(connection: Connection, access: Access, held: Held, change: _Change) -> None:

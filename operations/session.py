@@ -54,8 +54,8 @@ def reference_hash(reference: str) -> bytes:
     return hashlib.sha256(reference.encode()).digest()
 
 
-async def sign_up(visit: Visit, name: str, email: str, password: str) -> Opened:
-    """Open an account, or complete one that an invitation began, and sign in.
+async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: UUID | None = None) -> Opened:
+    """Open an account, or complete one that an invitation began, and sign in; this browser's earlier session ends.
 
     Refuses, first match wins: InvalidInput, RateLimited, SignInFailed (the e-mail has an account already).
     """
@@ -68,6 +68,7 @@ async def sign_up(visit: Visit, name: str, email: str, password: str) -> Opened:
     async def work(connection: Connection) -> Opened:
         user = await _new_account(connection, visit, typed_name, address, password_hash)
         await forgive(connection, _spenders(visit, address))
+        await _end(connection, replaces, visit.now)
         return await _open(connection, visit, user.id, user.name, "user.signed_up")
 
     try:
@@ -82,11 +83,11 @@ async def sign_in(visit: Visit, email: str, password: str, replaces: UUID | None
     An unknown e-mail, a wrong password and a disabled account get the same answer in the same time.
     Refuses, first match wins: RateLimited, SignInFailed.
     """
-    address = email.strip().lower()[:254]
+    address = _as_stored(email)
     await _count(visit, address)
     rows = await client().execute_query_dict(_BY_EMAIL, [address])
     user = rows[0] if rows else None
-    matches = await stretching.password_matches(password[:256], user["password_hash"] if user else None)
+    matches = await stretching.password_matches(password, user["password_hash"] if user else None)
     if not matches or user is None or user["disabled_at"]:
         raise SignInFailed
 
@@ -169,6 +170,11 @@ async def _count(visit: Visit, email: str) -> None:
     exhausted = await unit_of_work(lambda connection: spend(connection, spenders, visit.now))
     if exhausted:
         raise rate_limited(exhausted.until, visit.now)
+
+
+def _as_stored(email: str) -> str:
+    """A typed address in the spelling of the accounts; "" for one with a NUL, which PostgreSQL takes in no text."""
+    return "" if "\0" in email else email.strip().lower()[:254]
 
 
 def _spenders(visit: Visit, email: str) -> tuple[Spender, ...]:

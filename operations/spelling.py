@@ -78,8 +78,9 @@ def shown(code: str) -> str:
 
 
 def typed_letters(text: str) -> str:
-    """Letters as somebody typed them: case, spaces and dashes do not count."""
-    return _without_separators(text).upper()
+    """Letters as somebody typed them, or "" where no token can be named so: case, spaces and dashes do not count."""
+    letters = _without_separators(text).upper()
+    return letters if len(letters) == LETTERS and set(letters) <= set(ALPHABET) else ""
 
 
 def typed_code(text: str) -> str | None:

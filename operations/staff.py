@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 async def add_staff(access: Access, typed: AddStaffInput, request: Request) -> UUID:
     """Take a person into the practice with the given staff roles. Returns the staff membership's id.
 
-    Refuses, first match wins: InvalidInput, UnknownRole, RoleNotGrantable, SeparationOfDuty, StepUpRequired,
-    IdempotencyConflict.
+    Refuses, first match wins: IdempotencyConflict, InvalidInput, UnknownRole, RoleNotGrantable,
+    SeparationOfDuty, StepUpRequired.
     """
-    name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
-    roles = [str(role) for role in typed.roles]
-    if not roles:
-        raise InvalidInput("roles", "name at least one role")
-    _refuse_roles(access, roles, changed=roles)
     practice_id = access.place.practice
+    roles = [str(role) for role in typed.roles]
 
     async def work(connection: Connection) -> Answer:
+        name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
+        if not roles:
+            raise InvalidInput("roles", "name at least one role")
+        _refuse_roles(access, roles, changed=roles)
         user = await person(connection, name, email, access.now)
         if await StaffMember.filter(practice_id=practice_id, user_id=user.id).using_db(connection).exists():
             raise InvalidInput("email", "this person is on the practice's staff already; set their roles instead")
@@ -59,8 +59,8 @@ async def set_staff_roles(access: Access, staff_id: UUID, typed_roles: Sequence[
     """Replace the staff roles of one person. Naming the roles they have changes nothing.
 
     Nobody changes their own roles, and who may not grant a role may not take it away either. Refuses, first
-    match wins: NotFound, UnknownRole, InvalidInput, RoleNotGrantable, SeparationOfDuty, StepUpRequired,
-    IdempotencyConflict.
+    match wins: IdempotencyConflict, NotFound, InvalidInput, UnknownRole, RoleNotGrantable, SeparationOfDuty,
+    StepUpRequired.
     """
     roles = sorted(str(role) for role in typed_roles)
 

@@ -56,40 +56,33 @@ async def issue_token(access: Access, typed: IssueTokenInput, request: Request) 
     """Issue a token for one practice to redeem. Lives 10 minutes unless the caller says 1 to 60.
 
     Issuing again for the same `externalRef` cancels that client's earlier token. Refuses, first match wins:
-    InvalidInput, AgentNotActive, LimitReached, IdempotencyConflict.
+    IdempotencyConflict, InvalidInput, AgentNotActive, LimitReached.
     """
-    label = wording.optional("label", typed.label, 200)
-    external_ref = wording.optional("externalRef", typed.external_ref, 100)
-    expires_at = access.now + timedelta(minutes=_minutes(access, typed.ttl_minutes))
-    seed, salt = secrets.token_bytes(32), secrets.token_bytes(16)
-    code_hash = await stretching.hash_code(_code(seed, request), salt)
 
-    async def work(connection: Connection) -> Answer:
-        member_id = await _locked_member(connection, access)
-        cancelled = await connection.execute_query_dict(_REISSUE, [member_id, external_ref, access.now])
-        await _refuse_too_many(connection, access, member_id)
-        row = [access.place.agent, member_id, salt, code_hash, label, external_ref, access.now, expires_at]
-        token_id = await _insert(connection, access, row)
-        await _record_issue(connection, access, token_id, len(cancelled))
-        answer = {"token": str(token_id), "seed": seed.hex()}
-        await request.remember(connection, answer)
-        return answer
+    async def act() -> Answer:
+        label = wording.optional("label", typed.label, 200)
+        external_ref = wording.optional("externalRef", typed.external_ref, 100)
+        expires_at = access.now + timedelta(minutes=_minutes(access, typed.ttl_minutes))
+        seed, salt = secrets.token_bytes(32), secrets.token_bytes(16)
+        code_hash = await stretching.hash_code(_code(seed, request), salt)
+        row = [salt, code_hash, label, external_ref, access.now, expires_at]
+        return await unit_of_work(lambda connection: _issue(connection, access, request, seed, row))
 
-    answer = await once(request, lambda: unit_of_work(work))
+    answer = await once(request, act)
     return Issued(UUID(answer["token"]), _code(bytes.fromhex(answer["seed"]), request))
 
 
 async def cancel_token(access: Access, token_id: UUID, request: Request) -> UUID:
     """Take a token back. One that is used, expired, locked or cancelled already stays as it is.
 
-    Refuses, first match wins: NotFound, IdempotencyConflict.
+    Refuses, first match wins: IdempotencyConflict, NotFound.
     """
 
     async def work(connection: Connection) -> Answer:
         token = await ConnectToken.filter(id=token_id).using_db(connection).select_for_update().first()
         if token is None:
             raise NotFound
-        if token.state == "issued":
+        if _is_live(access, token):
             await _cancel(connection, access, token)
         answer = {"token": str(token_id)}
         await request.remember(connection, answer)
@@ -97,6 +90,10 @@ async def cancel_token(access: Access, token_id: UUID, request: Request) -> UUID
 
     await once(request, lambda: unit_of_work(work))
     return token_id
+
+
+def _is_live(access: Access, token: ConnectToken) -> bool:
+    return token.state == "issued" and token.expires_at > access.now and token.attempts < access.policy.tokens.attempts
 
 
 def _minutes(access: Access, typed: int | None) -> int:
@@ -115,6 +112,19 @@ def _code(seed: bytes, request: Request) -> str:
     drawn = int.from_bytes(pepper.keyed("connect code digits", seed, (request.key or "").encode()), "big")
     digits = f"{drawn % 10 ** (spelling.DIGITS - 1):0{spelling.DIGITS - 1}d}"
     return digits + spelling.check_digit(digits)
+
+
+async def _issue(connection: Connection, access: Access, request: Request, seed: bytes, row: list[Any]) -> Answer:
+    """Write the token; `row` are its columns from the salt on."""
+    member_id = await _locked_member(connection, access)
+    external_ref = row[3]
+    cancelled = await connection.execute_query_dict(_REISSUE, [member_id, external_ref, access.now])
+    await _refuse_too_many(connection, access, member_id)
+    token_id = await _insert(connection, access, [access.place.agent, member_id, *row])
+    await _record_issue(connection, access, token_id, len(cancelled))
+    answer = {"token": str(token_id), "seed": seed.hex()}
+    await request.remember(connection, answer)
+    return answer
 
 
 async def _locked_member(connection: Connection, access: Access) -> UUID:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import strawberry
 
 from authz.actor import Access
@@ -24,7 +26,7 @@ class IdentityMutation:
     )
     async def sign_up(self, info: strawberry.Info, input: SignUpInput) -> SignInResult:
         context = context_of(info)
-        opened = await session.sign_up(context.visit, input.name, input.email, input.password)
+        opened = await session.sign_up(context.visit, input.name, input.email, input.password, _replaces(context))
         return await _welcome(context, opened)
 
     @strawberry.mutation(
@@ -33,8 +35,7 @@ class IdentityMutation:
     )
     async def sign_in(self, info: strawberry.Info, input: SignInInput) -> SignInResult:
         context = context_of(info)
-        replaces = context.actor.session_id if context.actor else None
-        opened = await session.sign_in(context.visit, input.email, input.password, replaces)
+        opened = await session.sign_in(context.visit, input.email, input.password, _replaces(context))
         return await _welcome(context, opened)
 
     @strawberry.mutation(
@@ -56,6 +57,11 @@ class IdentityMutation:
         await session.sign_out(actor.session_id, who)
         context_of(info).session_change = ENDED
         return True
+
+
+def _replaces(context: Context) -> UUID | None:
+    """The session that this browser has already."""
+    return context.actor.session_id if context.actor else None
 
 
 async def _welcome(context: Context, opened: session.Opened) -> SignInSuccess:

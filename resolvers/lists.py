@@ -25,6 +25,7 @@ NOWHERE = UUID(int=0)  # the parent of a list that has none
 class Listing:
     """An ordered list. `key` is unique within it and its order; `parent` the column that says whose list it is."""
 
+    name: str
     columns: str
     tables: str
     key: str

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import limits
 from authz.actor import Place
-from errors import InvalidInput, Refusal
+from errors import InvalidInput, NotFound, Refusal
 from models.connection import client
 from models.identifier import parse
 from resolvers import objects, places
@@ -44,7 +44,8 @@ async def nodes(context: Context, ids: Sequence[str]) -> list[Node | None]:
 
 
 async def node(context: Context, typed: str) -> Node | None:
-    """The object of this id, or null where it is unknown or hidden. Raises NotPermitted for a visible one."""
+    """The object of this id, or null where it is unknown. Raises NotFound for a hidden one, NotPermitted for a
+    visible one."""
     key = parse(typed)
     if key is None:
         return None
@@ -94,7 +95,16 @@ def _object(context: Context, kind: str, row: Row) -> Node:
 
 
 async def _of_practice(context: Context, row: Row) -> Place:
-    return Place(frozenset({row["practice_id"]})) if row["practice_id"] else Place(agent=row["agent_id"])
+    return Place(frozenset({row["practice_id"]}))
+
+
+async def _of_chain(context: Context, row: Row) -> Place:
+    """An event is the practice's, else the agent's. A person's own record belongs to no place: hidden from all."""
+    if row["practice_id"]:
+        return await _of_practice(context, row)
+    if row["agent_id"]:
+        return await _of_agent(context, row)
+    raise NotFound
 
 
 async def _practice(context: Context, row: Row) -> Place:
@@ -124,6 +134,6 @@ _RULES: dict[str, tuple[str | None, Locate]] = {
     "staff": ("staff.read", _of_practice),
     "member": ("members.read", _of_agent),
     "token": ("tokens.read", _of_agent),
-    "audit_event": ("audit.read", _of_practice),
+    "audit_event": ("audit.read", _of_chain),
     "user": (None, _nowhere),
 }

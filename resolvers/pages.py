@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.filters import engagement_status
 from resolvers.lists import Condition, Listing, Row, Selection
-from resolvers.paging import Cut, cursor, cut
+from resolvers.paging import cursor, cut
 from schema.agent import (
     Agent,
     AgentConnection,
@@ -31,15 +31,15 @@ from schema.page import Page, PageInfo
 from schema.person import StaffMember, StaffMemberConnection, StaffMemberEdge, Viewer
 from schema.practice import Practice, PracticeConnection, PracticeEdge
 
-PRACTICES = Listing("p.*", "practices p", "p.id")
-AGENTS = Listing("a.*", "agents a", "a.id")
-STAFF = Listing("t.*", "staff_members t", "t.id", "t.practice_id", "t.removed_at IS NULL")
-STAFF_OF = Listing("t.*", "staff_members t", "t.id", "t.user_id", "t.removed_at IS NULL")
-MEMBERS = Listing("m.*", "agent_members m", "m.id", "m.agent_id")
-MEMBER_OF = Listing("m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL")
-OF_PRACTICE = Listing(COLUMNS, TABLES, "e.id", "e.practice_id")
-OF_AGENT = Listing(COLUMNS, TABLES, "e.id", "e.agent_id")
-AUDIT_EVENTS = Listing("v.*", "audit_events v", "v.sequence", "v.chain_id")
+PRACTICES = Listing("practices", "p.*", "practices p", "p.id")
+AGENTS = Listing("agents", "a.*", "agents a", "a.id")
+STAFF = Listing("staff", "t.*", "staff_members t", "t.id", "t.practice_id", "t.removed_at IS NULL")
+STAFF_OF = Listing("staff-of", "t.*", "staff_members t", "t.id", "t.user_id", "t.removed_at IS NULL")
+MEMBERS = Listing("members", "m.*", "agent_members m", "m.id", "m.agent_id")
+MEMBER_OF = Listing("member-of", "m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL")
+OF_PRACTICE = Listing("engagements", COLUMNS, TABLES, "e.id", "e.practice_id")
+OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id")
+AUDIT_EVENTS = Listing("audit", "v.*", "audit_events v", "v.sequence", "v.chain_id")
 
 Connection = TypeVar("Connection", bound=Page)
 
@@ -47,13 +47,14 @@ Connection = TypeVar("Connection", bound=Page)
 async def _connection(
     context: Context,
     selection: Selection,
-    asked: Cut,
+    asked: Mapping[str, Any],
     make: tuple[type[Connection], Callable[..., Any], Callable[[Row], Any]],
 ) -> Connection:
     """The page `asked` of a list, as the connection, edge and node that `make` names."""
     connection_type, edge_type, node_of = make
-    found = await context.lists.page(selection, asked)
-    edges = [edge_type(cursor=cursor(row["sort_key"]), node=node_of(row)) for row in found.rows]
+    name = selection.listing.name
+    found = await context.lists.page(selection, cut(name, **asked))
+    edges = [edge_type(cursor=cursor(name, row["sort_key"]), node=node_of(row)) for row in found.rows]
     info = PageInfo(
         has_next_page=found.has_next,
         has_previous_page=found.has_previous,
@@ -74,7 +75,7 @@ async def practices(context: Context, reach: Reach, **asked: Any) -> PracticeCon
     """The practices where the caller holds the field's permission."""
     conditions = () if reach.everywhere else (Condition("p.id = ANY (%s)", (_sorted(reach.practices),)),)
     make = (PracticeConnection, PracticeEdge, objects.practice)
-    return await _connection(context, Selection(PRACTICES, conditions=conditions), cut(**asked), make)
+    return await _connection(context, Selection(PRACTICES, conditions=conditions), asked, make)
 
 
 async def agents(context: Context, reach: Reach, search: str | None, **asked: Any) -> AgentConnection:
@@ -85,22 +86,29 @@ async def agents(context: Context, reach: Reach, search: str | None, **asked: An
         values = (_sorted(reach.agents), _sorted(reach.practices))
         conditions.append(Condition(f"a.id = ANY (%s) OR {engaged}", values))
     if search is not None and search.strip():
-        conditions.append(Condition("position(lower(%s) IN lower(a.legal_name)) > 0", (search.strip()[:200],)))
+        conditions.append(_named(search.strip()[:200]))
     make = (AgentConnection, AgentEdge, objects.agent)
-    return await _connection(context, Selection(AGENTS, conditions=tuple(conditions)), cut(**asked), make)
+    return await _connection(context, Selection(AGENTS, conditions=tuple(conditions)), asked, make)
+
+
+def _named(part: str) -> Condition:
+    """Agents with this part in their name. None has a NUL in it, and PostgreSQL takes none in a text."""
+    if "\0" in part:
+        return Condition("FALSE")
+    return Condition("position(lower(%s) IN lower(a.legal_name)) > 0", (part,))
 
 
 @edge(Practice, "staff")
 async def staff(context: Context, practice: Practice, **asked: Any) -> StaffMemberConnection:
-    return await _staff(context, Selection(STAFF, UUID(practice.id)), cut(**asked))
+    return await _staff(context, Selection(STAFF, UUID(practice.id)), asked)
 
 
 @edge(Viewer, "staff_of")
 async def staff_of(context: Context, viewer: Viewer, **asked: Any) -> StaffMemberConnection:
-    return await _staff(context, Selection(STAFF_OF, viewer.actor.user_id), cut(**asked))
+    return await _staff(context, Selection(STAFF_OF, viewer.actor.user_id), asked)
 
 
-async def _staff(context: Context, selection: Selection, asked: Cut) -> StaffMemberConnection:
+async def _staff(context: Context, selection: Selection, asked: Mapping[str, Any]) -> StaffMemberConnection:
     def node(row: Row) -> StaffMember:
         return objects.staff_member(row, context.policy, context.now)
 
@@ -109,15 +117,15 @@ async def _staff(context: Context, selection: Selection, asked: Cut) -> StaffMem
 
 @edge(Agent, "members")
 async def members(context: Context, agent: Agent, **asked: Any) -> AgentMemberConnection:
-    return await _members(context, Selection(MEMBERS, UUID(agent.id)), cut(**asked))
+    return await _members(context, Selection(MEMBERS, UUID(agent.id)), asked)
 
 
 @edge(Viewer, "member_of")
 async def member_of(context: Context, viewer: Viewer, **asked: Any) -> AgentMemberConnection:
-    return await _members(context, Selection(MEMBER_OF, viewer.actor.user_id), cut(**asked))
+    return await _members(context, Selection(MEMBER_OF, viewer.actor.user_id), asked)
 
 
-async def _members(context: Context, selection: Selection, asked: Cut) -> AgentMemberConnection:
+async def _members(context: Context, selection: Selection, asked: Mapping[str, Any]) -> AgentMemberConnection:
     node: Callable[[Row], AgentMember] = objects.member
     return await _connection(context, selection, asked, (AgentMemberConnection, AgentMemberEdge, node))
 
@@ -127,7 +135,7 @@ async def engagements_of_practice(
     context: Context, practice: Practice, status: list[EngagementStatus] | None, **asked: Any
 ) -> EngagementConnection:
     selection = Selection(OF_PRACTICE, UUID(practice.id), _of_status(context, status))
-    return await _engagements(context, selection, cut(**asked))
+    return await _engagements(context, selection, asked)
 
 
 @edge(Agent, "engagements")
@@ -137,7 +145,7 @@ async def engagements_of_agent(
     """All of them for the agent's own people; for a practice only its own, so that no other client is named."""
     seen = _seen(context, UUID(agent.id))
     conditions = (*seen, *_of_status(context, status))
-    return await _engagements(context, Selection(OF_AGENT, UUID(agent.id), conditions), cut(**asked))
+    return await _engagements(context, Selection(OF_AGENT, UUID(agent.id), conditions), asked)
 
 
 def _seen(context: Context, agent_id: UUID) -> tuple[Condition, ...]:
@@ -155,7 +163,7 @@ def _of_status(context: Context, status: list[EngagementStatus] | None) -> tuple
     return (engagement_status([one.value for one in status], context.policy, context.now),)
 
 
-async def _engagements(context: Context, selection: Selection, asked: Cut) -> EngagementConnection:
+async def _engagements(context: Context, selection: Selection, asked: Mapping[str, Any]) -> EngagementConnection:
     def node(row: Row) -> Engagement:
         return objects.engagement(row, context.policy, context.now)
 
@@ -176,14 +184,14 @@ async def audit_events(
 ) -> AuditEventConnection:
     """The practice's chain. An engagement id that is not the practice's matches nothing."""
     wanted = (
-        ("v.engagement_id = %s", engagement_id and (parse(engagement_id) or UUID(int=0))),
+        ("v.engagement_id = %s", None if engagement_id is None else parse(engagement_id) or UUID(int=0)),
         ("v.at >= %s", since),
         ("v.at < %s", until),
     )
     conditions = tuple(Condition(sql, (value,)) for sql, value in wanted if value is not None)
     selection = Selection(AUDIT_EVENTS, UUID(practice.id), conditions)
     node: Callable[[Row], AuditEvent] = objects.audit_event
-    asked = cut(first, after, last, before, key=int)
+    asked = {"first": first, "after": after, "last": last, "before": before, "key": int}
     return await _connection(context, selection, asked, (AuditEventConnection, AuditEventEdge, node))
 
 

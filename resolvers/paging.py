@@ -1,7 +1,8 @@
 """Keyset pages: a page is cut from an ordered list by the place of an item, never by counting items off.
 
 Rows that come and go between two pages move nothing: no item is seen twice and none that stayed is missed. A
-cursor is the item's sort value, made opaque; one that was not made here is refused.
+cursor is the name of its list and the item's sort value, made opaque; one that was not made here, or for another
+list, is refused.
 """
 
 from __future__ import annotations
@@ -28,21 +29,26 @@ class Cut:
 
 
 def cut(
-    first: int | None, after: str | None, last: int | None, before: str | None, key: type[UUID] | type[int] = UUID
+    of: str,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    key: type[UUID] | type[int] = UUID,
 ) -> Cut:
-    """The arguments of a connection, checked. Raises InvalidInput.
+    """The arguments of a connection, checked; `of` is the list's name. Raises InvalidInput.
 
     Exactly one of `first` and `last`, 1 to 100; neither means the default size from the start.
     """
     if first is not None and last is not None:
         raise InvalidInput("last", "ask for first or for last, not for both")
     size = _size("first", first) if last is None else _size("last", last)
-    return Cut(size, last is not None, _place("after", after, key), _place("before", before, key))
+    return Cut(size, last is not None, _place("after", after, of, key), _place("before", before, of, key))
 
 
-def cursor(value: UUID | int) -> str:
-    """The opaque cursor of an item with this sort value."""
-    return base64.urlsafe_b64encode(f"k:{value}".encode()).decode().rstrip("=")
+def cursor(of: str, value: UUID | int) -> str:
+    """The opaque cursor of the item with this sort value in the list of this name."""
+    return base64.urlsafe_b64encode(f"{of}:{value}".encode()).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +78,14 @@ def _size(name: str, typed: int | None) -> int:
     return typed
 
 
-def _place(name: str, typed: str | None, key: type[UUID] | type[int]) -> UUID | int | None:
+def _place(name: str, typed: str | None, of: str, key: type[UUID] | type[int]) -> UUID | int | None:
     if typed is None:
         return None
     try:
         marked = base64.urlsafe_b64decode(typed[:200] + "=" * (-len(typed[:200]) % 4)).decode()
-        value = key(marked.removeprefix("k:"))
+        value = key(marked.removeprefix(f"{of}:"))
     except (ValueError, binascii.Error):
         raise InvalidInput(name, "this is not a cursor of this list; use one of its pageInfo") from None
-    if cursor(value) != typed or (isinstance(value, int) and not 0 <= value < 2**63):
+    if cursor(of, value) != typed or (isinstance(value, int) and not 0 <= value < 2**63):
         raise InvalidInput(name, "this is not a cursor of this list; use one of its pageInfo")
     return value

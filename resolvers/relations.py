@@ -25,7 +25,7 @@ from schema.policy import Permission, Policy, Role
 from schema.practice import Practice
 from schema.problem import AlreadyEngaged, NotPermitted, StaleVersion
 
-TOKENS = Listing("k.*", "connect_tokens k", "k.id", "k.agent_id")
+TOKENS = Listing("tokens", "k.*", "connect_tokens k", "k.id", "k.agent_id")
 MOST_TOKENS = 100  # the newest ones; older tokens are history that the audit keeps
 
 

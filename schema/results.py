@@ -111,7 +111,7 @@ IssueTokenResult = Annotated[
     strawberry.union("IssueTokenResult", description="What `issueToken` answers."),
 ]
 CancelTokenResult = Annotated[
-    CancelTokenSuccess | NotPermitted | NotFound | IdempotencyConflict,
+    CancelTokenSuccess | NotPermitted | NotFound | InvalidInput | IdempotencyConflict,
     strawberry.union("CancelTokenResult", description="What `cancelToken` answers."),
 ]
 PreviewTokenResult = Annotated[
@@ -148,7 +148,7 @@ SetRolesResult = Annotated[
     strawberry.union("SetRolesResult", description="What `setRoles` and `confirmRoles` answer."),
 ]
 RevokeAgentResult = Annotated[
-    RevokeAgentSuccess | NotPermitted | NotFound | IdempotencyConflict,
+    RevokeAgentSuccess | NotPermitted | NotFound | InvalidInput | IdempotencyConflict,
     strawberry.union("RevokeAgentResult", description="What `revokeAgent` answers."),
 ]
 PracticeResult = Annotated[

@@ -21,6 +21,8 @@ from models import connection, migrate
 from models.asyncpg_client import AsyncpgClient
 from models.unit_of_work import settle
 from server.embedded import Embedded
+from tests.callers import World
+from tests.keeping import Kept, keep
 from tests.town import Clock, Town, build
 
 TEMPLATE = "template_sparekey"
@@ -123,6 +125,24 @@ async def town(database: AsyncpgClient, clock: Clock) -> AsyncIterator[Town]:
     yield built
     for client in built.clients:
         await client.http.aclose()
+
+
+@pytest.fixture(scope="session")
+async def kept(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> AsyncIterator[Kept]:
+    """The world of `tests/callers.py`, built once for each worker. Tests ask for `world`."""
+    await eraser()
+    session = await asyncpg.connect(database_url)
+    found = await keep(session)
+    yield found
+    for client in found.world.town.clients:
+        await client.http.aclose()
+    await session.close()
+
+
+@pytest.fixture
+async def world(kept: Kept, database: AsyncpgClient) -> World:
+    """Every kind of caller and one of everything they can ask about, as on the first day."""
+    return await kept.fresh()
 
 
 def in_use(client: AsyncpgClient) -> int:

@@ -22,6 +22,7 @@ from authz.policy import Policy
 from models import Session, User
 from operations import pepper
 from operations.session import reference_hash
+from operations.spelling import check_digit
 from resolvers.context import Context, Sessions, open_context
 from resolvers.execution import RequestFacts
 from resolvers.schema import schema
@@ -30,7 +31,29 @@ from server.app import create_app
 POLICIES = Path(__file__).parent.parent / "policies"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COOKIE = "sparekey"
+PEPPER = b"p" * 32
 INPUTS = {"verifyAgent": "AgentInput", "confirmRoles": "EngagementVersionInput"}  # the others are named after theirs
+
+RETRY = " ... on RateLimited { retryAfterSeconds }"
+CONNECTED = """
+... on ConnectAgentSuccess { engagement { id version } nextStep } ... on AlreadyEngaged { engagement { id version } }
+... on UseStaffAccountInstead { overrideWith } ... on InvalidInput { field }
+"""
+SHOWN = "id version status endReason endedAt roles { role { key } status expiresAt }"
+ROLES_SET = f"""
+... on SetRolesSuccess {{ engagement {{ {SHOWN} }} }} ... on StaleVersion {{ current {{ {SHOWN} }} }}
+... on UnknownRole {{ role didYouMean }} ... on RoleNotGrantable {{ role }} ... on InvalidInput {{ field }}
+... on WarningsNotAcknowledged {{ warnings }} ... on EngagementEnded {{ endedAt endReason }}
+... on StepUpRequired {{ maxAgeSeconds }} ... on NotPermitted {{ permission heldBy {{ key }} }}
+"""
+RECEIPT = f"""
+... on RevokeAgentSuccess {{
+    receipt {{
+        id engagementId at by rolesRemoved membersCut apiKeysCut subscriptionsClosed tokensCancelled duties auditHash
+    }}
+    engagement {{ {SHOWN} }}
+}}
+"""
 
 
 @dataclass
@@ -77,13 +100,41 @@ class Client:
         return first
 
     async def do(self, mutation: str, selection: str, /, **typed: Any) -> Any:
-        """One mutation with this input. `selection` is what to ask of the success; `problem` is a problem's code (`code` is also a token's)."""
+        """One mutation with this input, as its success or its problem.
+
+        `selection` is what to ask of the success; `problem` is a problem's code (`code` is also a token's).
+        """
         kind = INPUTS.get(mutation, f"{mutation[0].upper()}{mutation[1:]}Input")
         document = (
             f"mutation ($input: {kind}!) {{ {mutation}(input: $input) "
             f"{{ __typename {selection} ... on Problem {{ problem: code message }} }} }}"
         )
         return await self.ask(document, input=typed)
+
+    @property
+    def reference(self) -> str | None:
+        """The session's reference in the cookie."""
+        found = {cookie.value for cookie in self.http.cookies.jar if cookie.name == COOKIE}
+        assert len(found) <= 1, "a browser holds one session"
+        return next(iter(found), None)
+
+    async def preview(self, house: House, letters: str, code: str) -> Any:
+        """Letters and a code typed into a practice's page. A wrong attempt may be told when to come back."""
+        return await self.do("previewToken", RETRY, practiceId=house.id, letters=letters, code=code)
+
+    async def connect(self, house: House, letters: str, code: str, agent: Agency, **typed: Any) -> Any:
+        """The yes to an agent; `engagement` is the new one, or the one that stands."""
+        typed = {"practiceId": house.id, "letters": letters, "code": code, "confirmAgentId": agent.id, **typed}
+        return await self.do("connectAgent", CONNECTED + RETRY, **{"purpose": "CONTRACTED_SERVICE", **typed})
+
+    async def set_roles(self, engagement: dict[str, Any], *roles: str | dict[str, Any], **typed: Any) -> Any:
+        """All roles of an engagement, by key or with an end; the answer's engagement has the new version."""
+        wanted = [{"role": role} if isinstance(role, str) else role for role in roles]
+        typed = {"expectedVersion": engagement["version"], **typed}
+        return await self.do("setRoles", ROLES_SET, engagementId=engagement["id"], roles=wanted, **typed)
+
+    async def revoke(self, engagement: dict[str, Any], **typed: Any) -> Any:
+        return await self.do("revokeAgent", RECEIPT, engagementId=engagement["id"], **typed)
 
 
 @dataclass
@@ -139,6 +190,8 @@ class Town:
                 operator=operator,
                 created_at=self.clock.now,
             )
+        if user.password_hash is None:  # somebody invited, who has come
+            await User.filter(id=user.id).update(password_hash="unusable")
         client = self.visitor(address)
         client.user_id, client.email = str(user.id), email
         reference = secrets.token_urlsafe(32)
@@ -223,13 +276,19 @@ class Town:
         return engagement
 
 
+def wrong(code: str, by: int = 1) -> str:
+    """Another code than this one, whose check digit is right."""
+    other = f"{(int(code.replace('-', '')[:11]) + by) % 10**11:011d}"
+    return other + check_digit(other)
+
+
 def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
 def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
-    pepper.use(b"p" * 32)
+    pepper.use(PEPPER)
     policy = load(POLICIES)
 
     async def open_town(request: RequestFacts) -> Context:

@@ -1,0 +1,197 @@
+"""Every kind of caller, and one of everything they can ask about: the world of the golden table.
+
+Four practices of one owner stand to the same agents in four ways: an engagement that is active (`own`), suspended,
+expired (in its days of grace) or ended. A fifth belongs to somebody else (`other`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from models import AgentMember, Agreement, Assignment, AuditEvent, Engagement, StaffMember, User
+from models.identifier import uuid7
+from operations import stretching
+from tests.town import COOKIE, Agency, Client, House, Town
+
+PASSWORD = "correct horse battery"
+WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}
+STAFF = {
+    "manager": "manager",
+    "scheduler": "scheduler",
+    "administrator": "staff_administrator",
+    "removed": "manager",
+    "disabled": "manager",
+    "clerk": "scheduler",
+}
+# What the columns of the table mean.
+CALLERS = {
+    "nobody": "not signed in",
+    "stranger": "signed in, belongs nowhere",
+    "owner": "owner of the practice",
+    "manager": "manager on its staff",
+    "scheduler": "scheduler on its staff",
+    "administrator": "staff administrator on its staff",
+    "other owner": "owner of another practice",
+    "agent admin": "admin of the agent, not assigned to the practice",
+    "agent member": "plain member of the agent, assigned to the practice",
+    "rival member": "member of another agent in the same practice, assigned",
+    "desk worker": "front-office worker with the Manager role in the practice",
+    "operator": "the platform's operator",
+    "removed": "was a manager on the practice's staff",
+    "departed": "was an admin of the agent",
+    "disabled": "manager on the staff and admin of the agent, account disabled",
+}
+
+
+@dataclass
+class World:
+    """`ids` are by kind and place (`practice own`), `references` the cookie of each caller."""
+
+    town: Town
+    callers: dict[str, Client] = field(default_factory=dict)
+    references: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    letters: str = ""
+    code: str = ""
+
+    def browser(self, caller: str) -> Client:
+        """The caller's browser with the session it began with."""
+        client = self.callers[caller]
+        client.http.cookies.clear()
+        if caller in self.references:
+            client.http.cookies.set(COOKIE, self.references[caller])
+        return client
+
+
+async def build(town: Town) -> World:
+    world = World(town)
+    houses = {way: await town.practice(name) for way, name in WAYS.items()}
+    houses["other"] = await town.practice("Harbour Counselling", "SHARED_OFFICE_MEMBER")
+    world.ids |= {f"practice {place}": house.id for place, house in houses.items()}
+    await _employ(town, houses)
+    agents = await _agents(town)
+    await _engage_all(world, houses, agents)
+    await _name_callers(world, houses, agents)
+    await _people(world, houses, agents)
+    await _events(world)
+    world.ids |= {f"{kind} unknown": str(uuid7()) for kind in {key.split()[0] for key in world.ids}}
+    newcomer = await town.agency("Newcomer Billing")
+    world.ids["agent newcomer"] = newcomer.id
+    world.letters, world.code = await newcomer.issue()
+    return world
+
+
+async def _employ(town: Town, houses: dict[str, House]) -> None:
+    for way in WAYS:
+        for name, role in STAFF.items():
+            await town.staff(houses[way], f"{name}@elm.example", role)
+    await town.staff(houses["other"], "clerk@harbour.example", "scheduler")
+
+
+async def _agents(town: Town) -> dict[str, Agency]:
+    agents = {
+        "own": await town.agency("ACME Billing"),
+        "other": await town.agency("Clearwater Management", "PRACTICE_MANAGEMENT_COMPANY"),
+        "rival": await town.agency("Rival Billing"),
+        "desk": await town.agency("Frontdesk", "FRONT_OFFICE_WORKER"),
+    }
+    await town.member(agents["own"], "member@acme.example")
+    await town.member(agents["own"], "departed@acme.example", admin=True)
+    await town.member(agents["own"], "disabled@elm.example", admin=True)
+    await town.member(agents["rival"], "member@rival.example")
+    return agents
+
+
+async def _engage_all(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:
+    """ACME bills for all four, the worker sits at all four desks; the rival is at one, Clearwater elsewhere."""
+    for way in WAYS:
+        world.ids[f"engagement {way}"] = await _engage(world, houses[way], agents["own"], way, "biller")
+        await _engage(world, houses[way], agents["desk"], way, "manager")
+    await _engage(world, houses["own"], agents["rival"], "own", "biller")
+    world.ids["engagement other"] = await _engage(world, houses["other"], agents["other"], "own", "scheduler")
+
+
+async def _engage(world: World, house: House, agent: Agency, way: str, role: str) -> str:
+    """An engagement with a role, an agreement in force, every plain member assigned, and then what `way` says."""
+    engaged = await world.town.engage(house, agent)
+    key, now = engaged["id"], world.town.clock.now
+    typed = {"roles": [{"role": role}], "expectedVersion": engaged["version"], "acknowledgeWarnings": True}
+    done = await house.owner.do("setRoles", "", engagementId=key, **typed)
+    assert done["__typename"] == "SetRolesSuccess", done
+    signed: dict[str, Any] = {"agent_signed_at": now, "practice_signed_at": now, "effective_on": now.date()}
+    await Agreement.create(engagement_id=key, basis="baa", **signed)
+    for member in await AgentMember.filter(agent_id=agent.id, admin=False):
+        by = house.owner.user_id
+        await Assignment.create(engagement_id=key, member_id=member.id, assigned_at=now, assigned_by_id=by)
+    await _make(way, house, key, now)
+    return str(key)
+
+
+async def _make(way: str, house: House, key: str, now: Any) -> None:
+    if way == "suspended":
+        await Engagement.filter(id=key).update(suspended_at=now)
+    elif way == "expired":
+        past = {"started_at": now - timedelta(days=400), "expires_at": now - timedelta(days=5)}
+        await Engagement.filter(id=key).update(**past)
+    elif way == "ended":
+        ended = await house.owner.do("revokeAgent", "", engagementId=key)
+        assert ended["__typename"] == "RevokeAgentSuccess", ended
+
+
+async def _name_callers(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:
+    town = world.town
+    staff = {name: await town.person(f"{name}@elm.example") for name in STAFF if name != "clerk"}
+    world.callers = staff | {
+        "nobody": town.visitor(),
+        "stranger": await town.person("stranger@nowhere.example"),
+        "owner": houses["own"].owner,
+        "other owner": houses["other"].owner,
+        "agent admin": agents["own"].admin,
+        "agent member": await town.person("member@acme.example"),
+        "rival member": await town.person("member@rival.example"),
+        "desk worker": agents["desk"].admin,
+        "operator": await town.operator(),
+        "departed": await town.person("departed@acme.example"),
+    }
+    assert world.callers.keys() == CALLERS.keys()
+    cookies = {name: client.http.cookies.get(COOKIE) for name, client in world.callers.items()}
+    world.references = {name: cookie for name, cookie in cookies.items() if cookie}
+    await User.all().update(password_hash=await stretching.hash_password(PASSWORD))
+    people, now = world.callers, town.clock.now
+    await StaffMember.filter(user_id=people["removed"].user_id).update(removed_at=now)
+    await AgentMember.filter(user_id=people["departed"].user_id).update(departed_at=now)
+    await User.filter(id=people["disabled"].user_id).update(disabled_at=now)
+
+
+async def _people(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:
+    """Somebody of the staff, a member, a token and a user on either side."""
+    for place, domain in (("own", "elm"), ("other", "harbour")):
+        clerk = await User.get(email=f"clerk@{domain}.example")
+        staff = await StaffMember.get(practice_id=houses[place].id, user_id=clerk.id)
+        member = await AgentMember.get(agent_id=agents[place].id, user_id=agents[place].admin.user_id)
+        issued = await agents[place].admin.do(
+            "issueToken", "... on IssueTokenSuccess { token { id } }", agentId=agents[place].id
+        )
+        found = {"staff": staff.id, "user": clerk.id, "member": member.id, "agent": agents[place].id}
+        world.ids |= {f"{kind} {place}": str(key) for kind, key in found.items()}
+        world.ids[f"token {place}"] = issued["token"]["id"]
+    removed = await StaffMember.get(practice_id=houses["own"].id, user_id=world.callers["removed"].user_id)
+    world.ids["staff removed"] = str(removed.id)
+
+
+async def _events(world: World) -> None:
+    """An audit event of each kind of chain: a practice's, an agent's, a person's."""
+    for place in ("own", "other"):
+        practice, agent = UUID(world.ids[f"practice {place}"]), UUID(world.ids[f"agent {place}"])
+        of_practice = await AuditEvent.filter(chain_id=practice).order_by("sequence").first()
+        of_agent = await AuditEvent.filter(chain_id=agent).order_by("sequence").first()
+        assert of_practice is not None
+        assert of_agent is not None
+        world.ids |= {f"event {place}": str(of_practice.id), f"agent_event {place}": str(of_agent.id)}
+    stranger = await world.town.person("stranger@nowhere.example")  # in another browser
+    assert await stranger.ask("mutation { signOut }")
+    of_person = await AuditEvent.get(chain_id=UUID(stranger.user_id))
+    world.ids["person_event stranger"] = str(of_person.id)

@@ -1,0 +1,168 @@
+"""Every mutation, ready to be sent: who would change what, how it is recorded, and what would have it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.stored import rows
+from tests.town import RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
+
+PASSWORD = "correct horse"
+PREVIEWED = "... on PreviewTokenSuccess { agent { agentId } }"
+
+
+@dataclass(frozen=True)
+class Change:
+    """`event` is the type of the one audit event, None where nothing changes; `spoiled` is an input that is refused."""
+
+    client: Client
+    typed: dict[str, Any]
+    selection: str
+    event: str | None
+    spoiled: dict[str, Any]
+
+
+async def sign_up(town: Town) -> Change:
+    typed = {"name": "Ann", "email": "ann@elm.example", "password": PASSWORD}
+    return Change(town.visitor(), typed, "", "user.signed_up", {"password": "short"})
+
+
+async def sign_in(town: Town) -> Change:
+    change = await sign_up(town)
+    await change.client.do("signUp", "", **change.typed)
+    typed = {"email": "ann@elm.example", "password": PASSWORD}
+    return Change(change.client, typed, "", "user.signed_in", {"password": "wrong horse"})
+
+
+async def reauthenticate(town: Town) -> Change:
+    change = await sign_in(town)
+    return Change(change.client, {"password": PASSWORD}, "", "user.signed_in", {"password": "wrong horse"})
+
+
+async def create_practice(town: Town) -> Change:
+    typed = {"name": "Elm Street", "kind": "INDEPENDENT_THERAPIST", "incorporated": False}
+    selection = "... on PracticeSuccess { practice { id name } }"
+    return Change(await town.person("ann@elm.example"), typed, selection, "practice.created", {"name": ""})
+
+
+async def add_staff(town: Town) -> Change:
+    elm = await town.practice()
+    typed = {"practiceId": elm.id, "email": "bea@elm.example", "name": "Bea", "roles": ["manager"]}
+    return Change(elm.owner, typed, "... on StaffSuccess { staff { id } }", "staff.added", {"roles": ["auditor"]})
+
+
+async def set_staff_roles(town: Town) -> Change:
+    elm = await town.practice()
+    await town.staff(elm, "bea@elm.example", "scheduler")
+    (bea,) = await rows("SELECT id::text FROM staff_members WHERE 'scheduler' = ANY (roles)")
+    typed = {"staffId": bea["id"], "roles": ["biller", "manager"]}
+    selection = "... on StaffSuccess { staff { id roles { key } } }"
+    return Change(elm.owner, typed, selection, "staff.roles_set", {"roles": ["owner"]})
+
+
+async def register_agent(town: Town) -> Change:
+    typed = {
+        "kind": "BILLING_COMPANY",
+        "legalName": "ACME Billing",
+        "address": "1 Example Street",
+        "city": "Dayton",
+        "phone": "+1 555 0100",
+        "email": "office@acme.example",
+    }
+    selection = "... on AgentSuccess { agent { id legalName } }"
+    return Change(await town.person("ann@acme.example"), typed, selection, "agent.registered", {"phone": "none"})
+
+
+async def verify_agent(town: Town) -> Change:
+    acme = await town.agency(verified=False)
+    selection = "... on AgentSuccess { agent { id verifiedAt } }"
+    nobody = {"agentId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(await town.operator(), {"agentId": acme.id}, selection, "agent.verified", nobody)
+
+
+async def invite_member(town: Town) -> Change:
+    acme = await town.agency()
+    typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New", "admin": True}
+    selection = "... on MemberSuccess { member { id admin } }"
+    return Change(acme.admin, typed, selection, "member.invited", {"email": "admin@acme.example"})
+
+
+async def issue_token(town: Town) -> Change:
+    acme = await town.agency()
+    selection = "... on IssueTokenSuccess { code token { id letters } }"
+    return Change(acme.admin, {"agentId": acme.id}, selection, "token.issued", {"ttlMinutes": 61})
+
+
+async def cancel_token(town: Town) -> Change:
+    acme = await town.agency()
+    await acme.issue()
+    (token,) = await rows("SELECT id::text FROM connect_tokens")
+    selection = "... on CancelTokenSuccess { token { id status } }"
+    nothing = {"tokenId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(acme.admin, {"tokenId": token["id"]}, selection, "token.cancelled", nothing)
+
+
+async def preview_token(town: Town) -> Change:
+    connect = await connect_agent(town)
+    typed = {name: connect.typed[name] for name in ("practiceId", "letters", "code")}
+    return Change(connect.client, typed, PREVIEWED, None, {"code": wrong(typed["code"])})
+
+
+async def connect_agent(town: Town) -> Change:
+    elm, acme = await town.practice(), await town.agency()
+    letters, code = await acme.issue()
+    typed = {
+        "practiceId": elm.id,
+        "letters": letters,
+        "code": code,
+        "confirmAgentId": acme.id,
+        "purpose": "CONTRACTED_SERVICE",
+    }
+    selection = "... on ConnectAgentSuccess { engagement { id version } }"
+    return Change(elm.owner, typed, selection, "engagement.started", {"code": wrong(code)})
+
+
+async def engaged(town: Town) -> tuple[House, Agency, dict[str, Any]]:
+    elm, acme = await town.practice(), await town.agency()
+    return elm, acme, await town.engage(elm, acme)
+
+
+async def set_roles(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "expectedVersion": 1, "roles": [{"role": "biller"}]}
+    return Change(elm.owner, typed, ROLES_SET, "engagement.roles_set", {"expectedVersion": 2})
+
+
+async def confirm_roles(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    manager = await town.staff(elm, "mia@elm.example", "manager")
+    waiting = await manager.set_roles(engagement, "manager", acknowledgeWarnings=True)
+    assert waiting["engagement"]["status"] == "AWAITING_ROLES", waiting
+    typed = {"engagementId": engagement["id"], "expectedVersion": 2}
+    return Change(elm.owner, typed, ROLES_SET, "engagement.roles_set", {"expectedVersion": 1})
+
+
+async def revoke_agent(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    nothing = {"engagementId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(elm.owner, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", nothing)
+
+
+WITHOUT_A_KEY = {"signUp": sign_up, "signIn": sign_in, "reauthenticate": reauthenticate, "previewToken": preview_token}
+WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
+    "createPractice": create_practice,
+    "addStaff": add_staff,
+    "setStaffRoles": set_staff_roles,
+    "registerAgent": register_agent,
+    "verifyAgent": verify_agent,
+    "inviteMember": invite_member,
+    "issueToken": issue_token,
+    "cancelToken": cancel_token,
+    "connectAgent": connect_agent,
+    "setRoles": set_roles,
+    "confirmRoles": confirm_roles,
+    "revokeAgent": revoke_agent,
+}
+ALL = WITHOUT_A_KEY | WITH_A_KEY
