@@ -14,6 +14,7 @@ from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
 from operations.idempotency import Answer, Request, once
+from operations.people import take_turns
 from operations.record import About, Who, record, who
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _described(typed: RegisterAgentInput) -> dict[str, str]:
 
 
 async def _refuse_too_many(connection: Connection, access: Access) -> None:
+    await take_turns(connection, access.actor.user_id)
     most = limits.of("agents_per_user")
     registered = await Agent.filter(registered_by_id=access.actor.user_id).using_db(connection).count()
     if registered >= most:

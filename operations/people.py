@@ -1,8 +1,9 @@
-"""Finding or preparing the account of somebody who is taken into a practice or an agent."""
+"""The accounts of people as other operations need them: found, prepared for an invitation, or taking turns."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from models import User
 from models.connection import Connection
@@ -19,3 +20,8 @@ async def person(connection: Connection, name: str, email: str, now: datetime) -
         [uuid7(), name, email, now],
     )
     return await User.filter(email=email).using_db(connection).select_for_update().get()
+
+
+async def take_turns(connection: Connection, user_id: UUID) -> None:
+    """Let one person's transactions of a kind follow each other, so that counting what they own holds."""
+    await connection.execute_query_dict("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", [user_id])

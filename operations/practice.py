@@ -14,6 +14,7 @@ from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
 from operations.idempotency import Answer, Request, once
+from operations.people import take_turns
 from operations.record import About, Who, record
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _tax_id(typed: CreatePracticeInput) -> str | None:
 
 
 async def _refuse_too_many(connection: Connection, access: Access) -> None:
+    await take_turns(connection, access.actor.user_id)
     most = limits.of("practices_per_user")
     owned = await Practice.filter(created_by_id=access.actor.user_id).using_db(connection).count()
     if owned >= most:

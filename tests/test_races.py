@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterable
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
+import limits
 from operations import connect, stretching
 from tests.stored import copied, events, rows
 from tests.town import Agency, Client, House, Town, wrong
@@ -304,3 +306,17 @@ async def test_one_e_mail_invited_twice_at_once_is_one_member(town: Town, acme: 
     typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New"}
     _, count = await at_once(acme.admin.do("inviteMember", "", **typed) for _ in range(2))
     assert count == {"MemberSuccess": 1, "InvalidInput": 1}
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("practice", "practices_per_user"), ("agent", "agents_per_user")])
+async def test_what_one_person_may_own_is_not_exceeded_by_asking_at_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch, kind: str, limit: str
+) -> None:
+    monkeypatch.setattr(limits, "LIMITS", {**limits.LIMITS, limit: replace(limits.LIMITS[limit], value=2)})
+    owner = await town.person("owner@many.example")
+    practice = {"name": "Elm Street", "kind": "SHARED_OFFICE_MEMBER", "incorporated": False}
+    company = {"kind": "BILLING_COMPANY", "legalName": "ACME", "address": "1 Elm", "city": "Dayton"}
+    agent = {**company, "phone": "+1 555 0100", "email": "office@acme.example"}
+    mutation, typed = ("createPractice", practice) if kind == "practice" else ("registerAgent", agent)
+    _, counted = await at_once(owner.do(mutation, "", **typed) for _ in range(8))
+    assert counted["LimitReached"] == 6

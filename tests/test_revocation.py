@@ -244,6 +244,10 @@ async def test_reconnecting_closes_what_had_run_out_with_an_event_of_its_own(
     assert types[-2:] == ["engagement.ended", "engagement.started"]
     old = await elm_street.owner.ask(ENGAGEMENT, id=engagement["id"])
     assert (old["status"], old["endReason"], old["endedAt"]) == ("ENDED", "EXPIRED", "2026-12-24T12:00:00Z")
+    receipt = (await elm_street.owner.revoke(engagement))["receipt"]
+    assert len(await events("engagement.ended")) == 1
+    (given,) = await events("engagement.receipt_given")
+    assert given["hash"] == receipt["auditHash"]
 
 
 async def test_revoking_what_had_run_out_does_not_rewrite_its_end(town: Town, elm_street: House, desk: Agency) -> None:
