@@ -29,11 +29,15 @@ test: $(TEST_STAMP) ## run the tests on a real PostgreSQL (ARGS="-k walk" for so
 	@echo "make: running the tests"
 	@$(BIN)/pytest $(ARGS)
 
-check: $(TEST_STAMP) ## lint, types and the committed snapshots
+check: $(TEST_STAMP) ## lint, types, policies and the committed snapshots
 	@echo "make: lint"
 	@$(BIN)/ruff check .
 	@echo "make: types"
 	@$(BIN)/mypy --strict $(wildcard $(FOLDERS) *.py)
+	@echo "make: policies"
+	@$(BIN)/sparekey policy check --locked
+	@$(BIN)/sparekey policy fmt --check
+	@$(BIN)/sparekey policy test --coverage-min 100 --mutate
 	@echo "make: snapshots"
 	@$(BIN)/sparekey accept --check
 

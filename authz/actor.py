@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from authz.decide import Decision, Seat, decide, permissions
+from authz.decide import Decision, Seat, allowed, decide, permissions
 from authz.policy import Policy
 from errors import NotFound, NotPermitted
 
@@ -97,10 +97,10 @@ class Actor:
 
     def reach(self, permission: str) -> Reach:
         """Every place where this actor holds the permission."""
-        if decide(self.policy, self.own, permission).allowed:
+        if allowed(self.policy, self.own, permission):
             return Reach(self, permission, everywhere=True)
-        practices = frozenset(key for key, seats in self.practices.items() if self._allows(seats, permission))
-        agents = frozenset(key for key, seats in self.agents.items() if self._allows(seats, permission))
+        practices = frozenset(key for key, seats in self.practices.items() if allowed(self.policy, seats, permission))
+        agents = frozenset(key for key, seats in self.agents.items() if allowed(self.policy, seats, permission))
         return Reach(self, permission, practices=practices, agents=agents)
 
     def permissions(self, place: Place) -> frozenset[str]:
@@ -110,9 +110,6 @@ class Actor:
         """The staff roles held in a practice: what decides which roles may be granted there."""
         staff = [seat for seat in self.practices.get(practice, ()) if seat.held_by == "staff"]
         return frozenset().union(*(seat.roles for seat in staff))
-
-    def _allows(self, seats: tuple[Seat, ...], permission: str) -> bool:
-        return decide(self.policy, seats, permission).allowed
 
     def _held_by(self, permission: str, place: Place) -> tuple[str, ...]:
         """The roles that would give the permission to somebody at this place, the smallest first."""

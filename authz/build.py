@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -55,10 +55,10 @@ def build_policy(policy: PolicyDraft, expansion: Expansion, source_digest: str) 
             "agents": MappingProxyType({str(k): _kind(v, policy, expansion) for k, v in draft.kinds.items()}),
             "redirects": tuple(Redirect(r.practice_kind, str(r.agent_kind), r.to, r.override) for r in draft.redirects),
             "promises": tuple(
-                Promise(p.held_by, frozenset(map(str, p.permissions)), p.because) for p in draft.promises
+                Promise(p.held_by, frozenset(map(str, p.permissions)), p.because, p.permissions) for p in draft.promises
             ),
             "separations": tuple(
-                Separation(str(s.id), tuple(map(str, s.permissions)), s.at_most, s.because)
+                Separation(str(s.id), tuple(map(str, s.permissions)), s.at_most, s.because, s.enforced)
                 for s in draft.separations.values()
             ),
             "tasks": MappingProxyType(
@@ -68,6 +68,7 @@ def build_policy(policy: PolicyDraft, expansion: Expansion, source_digest: str) 
             "engagements": policy.engagements,
             "reviews": policy.reviews,
             "training": policy.training,
+            "limits": MappingProxyType(dict(policy.limits)),
         }
     )
 
@@ -87,24 +88,30 @@ def _role(draft: RoleDraft, mask: Mask) -> Role:
         frozenset(mask.held),
         MappingProxyType(guards),
         draft.review_days,
+        MappingProxyType(mask.via),
     )
 
 
 def _kind(draft: KindDraft, policy: PolicyDraft, expansion: Expansion) -> AgentKind:
-    """The ceiling: neither promised away nor above the kind's sensitivity_max."""
-    known = draft.sensitivity_max in policy.sensitivities
-    highest = policy.sensitivities.index(draft.sensitivity_max) if known else -1
-    promises = [promise for promise in expansion.draft.promises if promise.held_by == "agent"]
-    promised = {key for promise in promises for key in promise.permissions}
-    ceiling = {key for key, found in expansion.permissions.items() if found.rank <= highest and key not in promised}
     return AgentKind(
         str(draft.key),
         draft.title,
         draft.agreement,
         draft.agreement_required_from and str(draft.agreement_required_from),
         str(draft.sensitivity_max),
-        frozenset(ceiling),
+        ceiling(draft, policy.sensitivities, expansion),
         tuple(map(str, draft.roles)),
+        draft.key,
+    )
+
+
+def ceiling(draft: KindDraft, sensitivities: Sequence[str], expansion: Expansion) -> frozenset[str]:
+    """What an agent of this kind may ever have: neither promised away nor above the kind's sensitivity_max."""
+    highest = sensitivities.index(draft.sensitivity_max) if draft.sensitivity_max in sensitivities else -1
+    promises = [promise for promise in expansion.draft.promises if promise.held_by == "agent"]
+    promised = {key for promise in promises for key in promise.permissions}
+    return frozenset(
+        key for key, found in expansion.permissions.items() if found.rank <= highest and key not in promised
     )
 
 
@@ -128,12 +135,13 @@ def _meaning(parts: Mapping[str, Any]) -> dict[str, Any]:
         },
         "redirects": sorted([r.practice_kind, r.agent_kind, r.to, r.override] for r in parts["redirects"]),
         "promises": sorted([p.held_by, key] for p in parts["promises"] for key in p.permissions),
-        "separations": sorted([s.id, sorted(s.permissions), s.at_most] for s in parts["separations"]),
+        "separations": sorted([s.id, sorted(s.permissions), s.at_most, s.enforced] for s in parts["separations"]),
         "tasks": {key: [sorted(task.needs), task.recommend] for key, task in parts["tasks"].items()},
         "tokens": [parts["tokens"].ttl_minutes, parts["tokens"].attempts],
         "engagements": _engagements_meaning(parts["engagements"]),
         "reviews": [parts["reviews"].default_days, parts["reviews"].overdue_days],
         "training": parts["training"].months,
+        **({"limits": dict(parts["limits"])} if parts["limits"] else {}),
     }
 
 

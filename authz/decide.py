@@ -22,21 +22,27 @@ Of several seats one that allows is enough. When none does, the answer is that o
 down the list, because that is the one thing to change. Roles only add: nothing a role says can turn an
 ALLOWED of another role into a denial, and nothing it says lifts questions 3 and 5 to 8.
 
-The answer depends on the arguments and on nothing else: no clock, no database, no memory of earlier calls.
+The answer depends on the arguments and on nothing else: no clock, no database, no memory of earlier calls. What a
+seat plainly holds is kept on the seat, because one request asks the same seats many times.
+
+`allowed` is `decide` for who needs no reasons: both look at what a seat plainly holds first, and `allowed` asks
+`decide` whatever is left. `answers` are the questions one by one, for `authz/explain.py`.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from authz.policy import Class, Condition, Guard, Policy, Role
 from authz.seat_class import agreement_lets_through, class_of, live_roles, within_ceiling
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
+NOTHING_HELD = Class(MappingProxyType({}), frozenset(), frozenset())
 
 
 class Reason(enum.Enum):
@@ -59,7 +65,8 @@ class Seat:
     """One way in which a person stands in a place.
 
     `roles`: keys of the live grants. `cap`: the roles the assignment is narrowed to, None for all.
-    `scopes`: the permissions an API key carries, None when no key is used.
+    `scopes`: the permissions an API key carries, None when no key is used. `held` is a memory of `_held` and no
+    part of the value.
     """
 
     held_by: str
@@ -70,10 +77,19 @@ class Seat:
     assigned: bool = True
     cap: frozenset[str] | None = None
     scopes: frozenset[str] | None = None
+    held: tuple[Policy | None, Class] = field(default=(None, NOTHING_HELD), init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Answer:
+    """One question put to one seat; `roles` are those that can still give the permission after it."""
+
+    question: Reason
+    passed: bool
+    roles: tuple[Role, ...]
+
+
+class Decision(NamedTuple):
     """`seat` allowed or got furthest; `role` is the smallest of its roles that allowed, None for a denial."""
 
     allowed: bool
@@ -84,6 +100,19 @@ class Decision:
     role: str | None
 
 
+def allowed(policy: Policy, seats: Sequence[Seat], permission: str, properties: Mapping[str, object] = NOTHING) -> bool:
+    """The same as `decide(…).allowed`, without the reasons: for whoever asks thousands of times."""
+    for seat in seats:
+        known, held = seat.held
+        if known is not policy:
+            held = _held(policy, seat)
+        if permission in held.permissions:
+            return True
+        if permission in held.guarded and decide(policy, (seat,), permission, properties).allowed:
+            return True
+    return False
+
+
 def decide(
     policy: Policy, seats: Sequence[Seat], permission: str, properties: Mapping[str, object] = NOTHING
 ) -> Decision:
@@ -92,7 +121,7 @@ def decide(
         return Decision(False, Reason.UNKNOWN_PERMISSION, permission, policy.digest, None, None)
     furthest, nearest_seat = Reason.NO_ENGAGEMENT, None
     for seat in seats:
-        role = _role_that_gives(policy, seat, permission)
+        role = _held(policy, seat).by.get(permission)
         if role is not None:
             return Decision(True, Reason.ALLOWED, permission, policy.digest, seat, role)
         reason, role = _first_failure(policy, seat, permission, properties)
@@ -105,55 +134,63 @@ def decide(
 
 def permissions(policy: Policy, seats: Sequence[Seat]) -> frozenset[str]:
     """Everything `decide` would allow without properties: what is left to a guard does not count."""
-    held: set[str] = set()
-    for seat in seats:
-        if seat.active and seat.assigned:
-            mine = _class(policy, seat).permissions
-            held |= mine if seat.scopes is None else mine & seat.scopes
-    return frozenset(held)
+    return frozenset().union(*(_held(policy, seat).permissions for seat in seats))
 
 
-def _class(policy: Policy, seat: Seat) -> Class:
+def _held(policy: Policy, seat: Seat) -> Class:
+    """What a seat holds plainly, and what it holds under a guard: the short way, one look-up a seat."""
+    known, held = seat.held
+    if known is not policy:
+        held = _narrowed(policy, seat)
+        object.__setattr__(seat, "held", (policy, held))  # a memory: the seat stays the value it is
+    return held
+
+
+def _narrowed(policy: Policy, seat: Seat) -> Class:
+    if not (seat.active and seat.assigned):
+        return NOTHING_HELD
     roles = seat.roles if seat.cap is None else seat.roles & seat.cap
-    return class_of(policy, seat.held_by, seat.agent_kind, roles, seat.agreement_in_force)
+    held = class_of(policy, seat.held_by, seat.agent_kind, roles, seat.agreement_in_force)
+    if seat.scopes is None:
+        return held
+    by = {permission: role for permission, role in held.by.items() if permission in seat.scopes}
+    return Class(by, frozenset(by), held.guarded & seat.scopes)
 
 
-def _role_that_gives(policy: Policy, seat: Seat, permission: str) -> str | None:
-    """The short way for what is plainly allowed: one look-up in the class of the seat."""
-    if not (seat.active and seat.assigned) or (seat.scopes is not None and permission not in seat.scopes):
-        return None
-    return _class(policy, seat).by.get(permission)
+def answers(
+    policy: Policy, seat: Seat, permission: str, properties: Mapping[str, object] = NOTHING
+) -> Iterator[Answer]:
+    """The long way: what the module's list asks of a seat, one after the other. The first that fails is the reason."""
+    kind, roles = seat.agent_kind, live_roles(policy, seat.held_by, seat.roles)
+    yield Answer(Reason.NOT_ACTIVE, seat.active, tuple(roles))
+    roles = [role for role in roles if permission in role.permissions]
+    yield Answer(Reason.ROLE_LACKS_PERMISSION, bool(roles), tuple(roles))
+    roles = [role for role in roles if within_ceiling(policy, seat.held_by, kind, role.key, permission)]
+    yield Answer(Reason.ABOVE_CEILING, bool(roles), tuple(roles))
+    agreed = agreement_lets_through(policy, seat.held_by, kind, seat.agreement_in_force, permission)
+    yield Answer(Reason.AGREEMENT_MISSING, agreed, tuple(roles))
+    roles = [role for role in roles if seat.cap is None or role.key in seat.cap]
+    yield Answer(Reason.MEMBER_NOT_ASSIGNED, seat.assigned and bool(roles), tuple(roles))
+    yield Answer(Reason.OUTSIDE_SCOPE, seat.scopes is None or permission in seat.scopes, tuple(roles))
+    roles = [role for role in roles if _gives(role, permission, properties)]
+    yield Answer(Reason.GUARD, bool(roles), tuple(roles))
 
 
 def _first_failure(
     policy: Policy, seat: Seat, permission: str, properties: Mapping[str, object]
 ) -> tuple[Reason, str | None]:
-    """The long way: the questions of the module's list, one after the other."""
-    if not seat.active:
-        return Reason.NOT_ACTIVE, None
-    holding = [role for role in live_roles(policy, seat.held_by, seat.roles) if permission in role.permissions]
-    if not holding:
-        return Reason.ROLE_LACKS_PERMISSION, None
-    kind = seat.agent_kind
-    holding = [role for role in holding if within_ceiling(policy, seat.held_by, kind, role.key, permission)]
-    if not holding:
-        return Reason.ABOVE_CEILING, None
-    if not agreement_lets_through(policy, seat.held_by, kind, seat.agreement_in_force, permission):
-        return Reason.AGREEMENT_MISSING, None
-    holding = [role for role in holding if seat.cap is None or role.key in seat.cap]
-    if not seat.assigned or not holding:
-        return Reason.MEMBER_NOT_ASSIGNED, None
-    if seat.scopes is not None and permission not in seat.scopes:
-        return Reason.OUTSIDE_SCOPE, None
-    return _guarded(holding, permission, properties)
+    """The first question that fails; where none does, ALLOWED and the smallest role that is left."""
+    role = None
+    for answer in answers(policy, seat, permission, properties):
+        if not answer.passed:
+            return answer.question, None
+        role = answer.roles[0].key if answer.roles else None
+    return Reason.ALLOWED, role
 
 
-def _guarded(holding: list[Role], permission: str, properties: Mapping[str, object]) -> tuple[Reason, str | None]:
-    for role in holding:
-        guards = role.guards.get(permission)
-        if guards is None or any(_holds(guard, properties) for guard in guards):
-            return Reason.ALLOWED, role.key
-    return Reason.GUARD, None
+def _gives(role: Role, permission: str, properties: Mapping[str, object]) -> bool:
+    guards = role.guards.get(permission)
+    return guards is None or any(_holds(guard, properties) for guard in guards)
 
 
 def _holds(guard: Guard, properties: Mapping[str, object]) -> bool:

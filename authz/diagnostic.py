@@ -44,6 +44,7 @@ CODES = {
     "P136": "a name is declared twice",
     "P137": "the set does not have exactly one policy file",
     "P138": "a wildcard reaches nothing",
+    "P139": "a separation is unknown",
     "P140": "roles include each other in a circle",
     "P141": "a permission is above the role's sensitivity_max",
     "P142": "a permission is held without one that it needs",
@@ -54,13 +55,20 @@ CODES = {
     "P150": "a promise is broken",
     "P151": "duties are not separated",
     "P152": "a chain of grants escalates",
+    "P153": "roles that can be granted together break a separation",
     "P160": "a hint recommends a role that does not do the task",
     "P161": "a hint recommends more than the least role",
     "P162": "a test fails",
     "P163": "a test asserts nothing",
+    "P164": "a test and its subject disagree about time",
+    "P170": "there is no lock",
+    "P171": "a wildcard reaches more than the lock says",
+    "P172": "the lock says more than the wildcards reach",
+    "P173": "the lock cannot be read",
 }
 MOST_SUGGESTIONS = 50  # a file of nonsense costs one look-up a name, not one comparison with every name there is
 LONGEST_NAME = 80
+LONGEST_LINE = 160  # of a longer line a message quotes what surrounds the place
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +105,20 @@ class Diagnostic:
     def __str__(self) -> str:
         lines = [f"{self.file}:{self.line}:{self.column}: {self.code} {self.message}"]
         if self.source:
-            carets = "^" * max(1, min(self.width, len(self.source) - self.column + 1))
-            lines += [f"    {self.source}", "    " + " " * (self.column - 1) + carets]
+            quoted, carets = self.quote()
+            lines += [f"    {quoted}", f"    {carets}"]
         if self.suggestion:
             lines.append(f"    {self.suggestion}")
         return "\n".join(lines)
+
+    def quote(self) -> tuple[str, str]:
+        """The source line, or what of a long one surrounds the place, and the carets below it."""
+        start = max(0, self.column - 1 - LONGEST_LINE // 2) if len(self.source) > LONGEST_LINE else 0
+        quoted = printable(self.source[start : start + LONGEST_LINE])
+        before, after = "…" if start else "", "…" if start + LONGEST_LINE < len(self.source) else ""
+        at = self.column - 1 - start
+        carets = "^" * max(1, min(self.width, len(quoted) - at))
+        return before + quoted + after, " " * (len(before) + at) + carets
 
 
 class Word(str):
@@ -127,8 +144,8 @@ class Report:
     def add(self, code: str, spot: Spot, message: str, suggestion: str = "") -> None:
         lines = spot.file.lines
         source = lines[spot.line - 1] if 0 < spot.line <= len(lines) else ""
-        found = Diagnostic(spot.file.name, spot.line, spot.column, code, message, suggestion, source, spot.width)
-        self.found.append(found)
+        name = printable(spot.file.name)
+        self.found.append(Diagnostic(name, spot.line, spot.column, code, message, suggestion, source, spot.width))
 
     def unknown(self, code: str, word: Word, what: str, names: Iterable[str]) -> None:
         self.add(code, word.spot, f"unknown {what} {shown(word)}", self.did_you_mean(word, names))
@@ -150,5 +167,10 @@ class Report:
 
 def shown(text: str) -> str:
     """A name as it is printed in a message: never so long that it hides the message."""
-    printable = "".join(c if c.isprintable() else "?" for c in text[:LONGEST_NAME])
-    return printable + ("…" if len(text) > LONGEST_NAME else "") if printable else "''"
+    start = printable(text[:LONGEST_NAME])
+    return start + ("…" if len(text) > LONGEST_NAME else "") if start else "''"
+
+
+def printable(text: str) -> str:
+    """What would move a terminal's cursor is shown as `?`, so that every character keeps its column."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in text)

@@ -18,7 +18,7 @@ from authz.draft import (
     SetDraft,
     TaskDraft,
 )
-from authz.policy import EFFECTS, HELD_BY, AgreementRequirement
+from authz.policy import EFFECTS, HELD_BY, AgreementRequirement, Enforced
 from authz.role_document import read_role
 from authz.settings_document import read_settings
 from authz.shape import KEY, PERMISSION, PROPERTY, Cursor
@@ -31,6 +31,7 @@ AGREEMENTS: dict[str, AgreementRequirement] = {
     "recommended": "recommended",
     "not_needed": "not_needed",
 }
+ENFORCED: dict[str, Enforced] = {"at_load": "at_load", "at_grant": "at_grant"}
 PRACTICE_KINDS = ("independent_therapist", "shared_office_member", "true_group")
 PROPERTY_TYPES = ("number", "text", "boolean")
 # Where each kind usually lies: only asked when a file cannot say it itself.
@@ -188,9 +189,10 @@ def _promises(page: Page) -> None:
         key, because = below.word("id", KEY), below.word("because")
         permissions = below.words("permissions", PERMISSION, required=True)
         at_most = below.needed_whole("at_most", 1, max(1, len(permissions) - 1))
+        enforced = ENFORCED.get(below.choice("enforced", ENFORCED, required=False) or "", "at_load")
         below.finish()
         if key and because and page.declare("separation", key):
-            page.draft.separations[key] = SeparationDraft(key, permissions, at_most, str(because))
+            page.draft.separations[key] = SeparationDraft(key, permissions, at_most, str(because), enforced)
     page.draft.no_escalation |= cursor.flag("no_escalation")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from authz.diagnostic import Spot, Word
-from authz.policy import AgreementRequirement, Engagements, PropertyValue, Reviews, Tokens, Training
+from authz.policy import AgreementRequirement, Enforced, Engagements, PropertyValue, Reviews, Tokens, Training
 from authz.yaml_subset import Node
 
 
@@ -19,6 +20,7 @@ class PolicyDraft:
     engagements: Engagements
     reviews: Reviews
     training: Training
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class GuardDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class Dates:
+    """The days of a subject that its tests look at with `at`: of its agreement, and the end of its engagement."""
+
+    effective_on: date | None = None
+    expires_on: date | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectDraft:
     """Who a test is about. `everywhere`: an agent of each kind that may be given the role, agreement in force."""
 
@@ -61,6 +72,7 @@ class SubjectDraft:
     cap: tuple[Word, ...] | None = None
     scopes: tuple[Word, ...] | None = None
     everywhere: bool = False
+    dates: Dates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,8 @@ class TestDraft:
     exactly_spot: Spot
     because: str | None
     properties: Mapping[str, PropertyValue]
+    at: datetime | None = None
+    breaks: tuple[Word, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,7 @@ class SeparationDraft:
     permissions: tuple[Word, ...]
     at_most: int
     because: str
+    enforced: Enforced = "at_load"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,17 @@ class Mask:
 
 @dataclass(slots=True)
 class Expansion:
-    """The masks of all roles; `draft.broken` grows by the roles about which nothing can be concluded."""
+    """The masks of all roles; `draft.broken` grows by the roles about which nothing can be concluded.
+
+    `wildcards`: role → each wildcard in its own file → the permissions it reaches today.
+    """
 
     draft: SetDraft
     names: Names
     permissions: Mapping[str, Permission]
     report: Report
     masks: dict[str, Mask] = field(default_factory=dict)
+    wildcards: dict[str, dict[Word, list[str]]] = field(default_factory=dict)
 
     def sound(self) -> Iterable[tuple[RoleDraft, Mask]]:
         return [(role, self.masks[key]) for key, role in self.draft.roles.items() if key not in self.draft.broken]
@@ -131,15 +135,17 @@ def _reach(grant: Word, role: RoleDraft, expansion: Expansion) -> list[str]:
         expansion.draft.broken.add(role.key)
         return []
     below = [permission for key, permission in permissions.items() if key.startswith(grant[:-1])]
-    found = [permission.key for permission in below if _wildcard_reaches(permission)]
+    found = [permission.key for permission in below if wildcard_reaches(permission)]
     if not found:
         expansion.draft.broken.add(role.key)
         if names.permissions is not None:
             _report_empty_wildcard(grant, below, expansion)
+    expansion.wildcards.setdefault(role.key, {})[grant] = found
     return found
 
 
-def _wildcard_reaches(permission: Permission) -> bool:
+def wildcard_reaches(permission: Permission) -> bool:
+    """Or must it be named wherever it is granted?"""
     named = permission.effect in NAMED_EFFECTS or permission.sensitivity in NAMED_SENSITIVITIES
     return permission.wildcard and not named
 

@@ -26,6 +26,7 @@ class Names:
     kinds: Collection[str] | None
     sensitivities: Sequence[str] | None
     subjects: Collection[str] | None
+    separations: Collection[str] | None
 
     def permission(self, words: Iterable[Word]) -> bool:
         return self._all(words, "P130", "permission", self.permissions)
@@ -35,6 +36,9 @@ class Names:
 
     def kind(self, word: Word) -> bool:
         return self._all((word,), "P132", "kind of agent", self.kinds)
+
+    def separation(self, words: Iterable[Word]) -> bool:
+        return self._all(words, "P139", "separation", self.separations)
 
     def sensitivity(self, word: Word | None) -> bool:
         return not word or self._all((word,), "P133", "sensitivity", self.sensitivities)
@@ -62,6 +66,7 @@ def names_of(draft: SetDraft, report: Report) -> Names:
         unless_lost("agents", draft.kinds),
         policies[0].sensitivities if policies else None,
         unless_lost("tests", draft.subjects),
+        unless_lost("promises", draft.separations),
     )
 
 
@@ -123,6 +128,7 @@ def _subject(subject: SubjectDraft, names: Names) -> bool:
 
 def _test(test: TestDraft, names: Names) -> bool:
     known = [names.permission(words) for words in (test.allow, test.deny, test.exactly or ())]
+    known.append(names.separation(test.breaks or ()))
     if isinstance(test.subject, Word) and names.subjects is not None and test.subject not in names.subjects:
         names.report.unknown("P135", test.subject, "subject", names.subjects)
         return False

@@ -2,6 +2,9 @@
 
 `authz/load.py` is the only maker. A request takes the policy once and keeps it, so a reload in the middle of
 a request cannot mix two sets.
+
+`source` fields say where in the files something stands, for `authz/explain.py`. They are no part of the meaning:
+neither of the digest nor of equality.
 """
 
 from __future__ import annotations
@@ -11,11 +14,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from authz.diagnostic import Word
+
 HELD_BY = ("staff", "agent", "member", "user", "platform")
 EFFECTS = ("read", "write", "destructive", "admin")
+# What `limits` in policy.yaml may bound: how many holders a change touches (`authz/plan.py` counts them).
+LIMITS = ("lose", "gain", "gain_destructive", "gain_admin", "nobody_left")
 LONGEST_NAME = 80  # a longer name is nobody's typing mistake, and difflib is quadratic
 
 AgreementRequirement = Literal["required", "recommended", "not_needed"]
+Enforced = Literal["at_load", "at_grant"]
 PropertyValue = str | int | float | bool
 
 
@@ -66,6 +74,8 @@ class Role:
     permissions: frozenset[str]
     guards: Mapping[str, tuple[Guard, ...]]
     review_days: int | None
+    # Permission → the word of this role's file that brings it in: itself, a wildcard or an included role.
+    source: Mapping[str, Word] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class AgentKind:
     sensitivity_max: str
     ceiling: frozenset[str]
     roles: tuple[str, ...]
+    source: Word | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +104,13 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """Of these permissions, one holder has `at_most` so many."""
+    """Of these permissions, one holder has `at_most` so many. See `authz/prove.py` for what `enforced` says."""
 
     id: str
     permissions: tuple[str, ...]
     at_most: int
     because: str
+    enforced: Enforced = "at_load"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,7 @@ class Promise:
     held_by: str
     permissions: frozenset[str]
     because: str
+    source: tuple[Word, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,7 @@ class Policy:
     engagements: Engagements
     reviews: Reviews
     training: Training
+    limits: Mapping[str, int] = field(default_factory=dict)
     classes: dict[tuple[str, str | None, frozenset[str], bool], Class] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -216,12 +230,13 @@ class Policy:
 
     def waits_for_agreement(self, kind: AgentKind) -> frozenset[str]:
         """The permissions that this kind has only while an agreement is in force."""
-        if kind.agreement == "required":
-            return frozenset(self.permissions)
-        if kind.agreement_required_from is None:
-            return frozenset()
-        from_rank = self.sensitivities.index(kind.agreement_required_from)
-        return frozenset(key for key, permission in self.permissions.items() if permission.rank >= from_rank)
+        return frozenset(key for key in self.permissions if self.waits(kind, key))
+
+    def waits(self, kind: AgentKind, permission: str) -> bool:
+        """Does this kind have the permission only while an agreement is in force?"""
+        if kind.agreement == "required" or kind.agreement_required_from is None:
+            return kind.agreement == "required"
+        return self.permissions[permission].rank >= self.sensitivities.index(kind.agreement_required_from)
 
     def grantable_by(self, granter_roles: Collection[str], held_by: str) -> frozenset[str]:
         """The roles that a holder of `granter_roles` may give to a holder of this kind."""

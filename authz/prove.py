@@ -2,8 +2,12 @@
 
 * A promise (`never`): no role of such a holder has the permission. For agents a promise is a ceiling instead,
   which takes away from roles that staff hold too; only a role that agents alone hold can break it.
-* Separation of duty: no role holds more of the permissions than it may. Unions of roles are refused when they
-  are set (`Policy.separations_broken`).
+* Separation of duty: no role holds more of the permissions than it may (P151), and neither does any union of
+  roles that one holder can come to have by grants (P153). Whoever may grant what, the widest such union is that
+  of all roles that somebody may grant to this kind of holder; for an agent, of its kind's roles under its
+  ceiling. A separation that holds only because grants are refused one by one (`Policy.separations_broken`) says
+  so with `enforced: at_grant`, and is then not proven for unions. For agents it is proven all the same: what an
+  outsider was given last year is not asked again when the policy changes.
 * No escalation: what holders of a role can bring about by granting, through any chain of `granted_by`, stays
   within what the role holds.
 
@@ -16,10 +20,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from authz.build import ceiling
 from authz.diagnostic import Word
 from authz.draft import PromiseDraft, RoleDraft, SeparationDraft
 from authz.expand import Expansion, Mask
 from authz.guards import no_wider
+from authz.policy import HELD_BY
+
+ONE_OF = {"staff": "staff member", "member": "member of an agent", "user": "user", "platform": "operator"}
 
 
 def prove(expansion: Expansion) -> None:
@@ -31,6 +39,8 @@ def prove(expansion: Expansion) -> None:
         for role, mask in expansion.sound():
             if not role.root:
                 _separation(separation, role, mask, expansion)
+        for union in _unions(expansion):
+            _apart(separation, union, expansion)
     if expansion.draft.no_escalation:
         _no_escalation(expansion)
 
@@ -66,6 +76,65 @@ def _separation(rule: SeparationDraft, role: RoleDraft, mask: Mask, expansion: E
     word = max((mask.via[key] for key in held), key=lambda word: (word.spot.line, word.spot.column))
     message = f"{role.key} holds {', '.join(held)}, at most {rule.at_most} of which may be in one hand: {rule.because}"
     expansion.report.add("P151", word.spot, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Union:
+    """All roles that one holder of a kind can come to have together; `ceiling` is None where there is none."""
+
+    holder: str
+    roles: tuple[RoleDraft, ...]
+    ceiling: frozenset[str] | None = None
+
+
+def _unions(expansion: Expansion) -> list[_Union]:
+    """Only what is granted can be put together: a role that nobody grants comes alone, and a root role is outside."""
+    grantable = [role for role, _ in expansion.sound() if role.granted_by and not role.root]
+    unions = []
+    for held_by in HELD_BY:
+        roles = tuple(role for role in grantable if held_by in role.held_by)
+        if held_by != "agent":
+            unions.append(_Union(ONE_OF[held_by], roles))
+            continue
+        for kind in expansion.draft.kinds.values():
+            offered = tuple(role for role in roles if role.key in kind.roles)
+            unions.append(_Union(kind.key, offered, ceiling(kind, expansion.names.sensitivities or (), expansion)))
+    return unions
+
+
+def _apart(rule: SeparationDraft, union: _Union, expansion: Expansion) -> None:
+    """A union of one role is `_separation`'s."""
+    if rule.enforced == "at_grant" and union.ceiling is None:
+        return
+    gives: dict[str, list[str]] = {}
+    for role in union.roles:
+        held = expansion.masks[role.key].held
+        keys = [str(key) for key in rule.permissions if key in held and (union.ceiling is None or key in union.ceiling)]
+        if len(keys) > rule.at_most:
+            return
+        gives[role.key] = keys
+    together = _fewest(gives, rule.at_most)
+    if together:
+        held_together = sorted({key for role in together for key in gives[role]})
+        message = (
+            f"{' and '.join(together)} can be granted to one {union.holder}, who then holds "
+            f"{', '.join(held_together)}, at most {rule.at_most} of which may be in one hand: {rule.because}"
+        )
+        hint = "" if union.ceiling is not None else "enforced: at_grant says that the grant is refused instead"
+        expansion.report.add("P153", rule.id.spot, message, hint)
+
+
+def _fewest(gives: dict[str, list[str]], at_most: int) -> list[str]:
+    """A few roles that together give more than `at_most`, or none: each step takes the one that adds most."""
+    together: list[str] = []
+    held: set[str] = set()
+    while len(held) <= at_most:
+        best = max(sorted(gives), key=lambda role: len(held.union(gives[role])), default=None)
+        if best is None or held.issuperset(gives[best]):
+            return []
+        together.append(best)
+        held.update(gives[best])
+    return sorted(together)
 
 
 @dataclass(frozen=True, slots=True)

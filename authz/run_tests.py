@@ -1,93 +1,129 @@
-"""Runs the tests and the hints of a set at every load: a set whose own tests fail does not activate."""
+"""Runs the tests and the hints of a set at every load: a set whose own tests fail does not activate.
+
+A case is one test as one of the holders it speaks of. `failures` says what is wrong with one; coverage and
+mutation ask the same function.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from authz.decide import Reason, Seat, decide, permissions
-from authz.diagnostic import Report, Spot, Word
+from authz.diagnostic import Report, Spot
 from authz.draft import SetDraft, SubjectDraft, TaskDraft, TestDraft
 from authz.policy import Policy, Role
+from authz.subject import seats_of
 
 BY_ROLE_ALONE = {Reason.ROLE_LACKS_PERMISSION, Reason.ABOVE_CEILING}
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    test: TestDraft
+    seat: Seat
+
+    @property
+    def who(self) -> str:
+        return f"a {self.seat.agent_kind or self.seat.held_by} with {', '.join(sorted(self.seat.roles)) or 'no role'}"
+
+
+Failure = tuple[Spot, str]
+
+
 def run_tests(draft: SetDraft, policy: Policy, report: Report) -> None:
     """Every test whose roles could be read, as every holder that it speaks of."""
+    for test, subject in _readable(draft):
+        if not _timely(test, subject):
+            lacks = "has no days to look at" if test.at else "has days, and the test does not say at which instant"
+            report.add("P164", test.name.spot, f'test "{test.name}": its subject {lacks}')
+    for case in cases(draft, policy):
+        for spot, message in failures(case, policy):
+            report.add("P162", spot, f'test "{case.test.name}" fails: {message}')
+
+
+def cases(draft: SetDraft, policy: Policy) -> list[Case]:
+    timely = [(test, subject) for test, subject in _readable(draft) if _timely(test, subject)]
+    return [Case(test, seat) for test, subject in timely for seat in seats_of(subject, policy, test.at)]
+
+
+def _timely(test: TestDraft, subject: SubjectDraft) -> bool:
+    """Only a subject with days is looked at as of an instant, and never as of today: the set would fail tomorrow."""
+    return (test.at is None) == (subject.dates is None)
+
+
+def _readable(draft: SetDraft) -> Iterator[tuple[TestDraft, SubjectDraft]]:
     for test in draft.tests:
-        subject = draft.subjects.get(test.subject) if isinstance(test.subject, Word) else test.subject
-        doubtful = isinstance(test.subject, Word) and test.subject in draft.doubtful
-        if subject is None or doubtful or not draft.broken.isdisjoint(subject.roles):
+        if isinstance(test.subject, SubjectDraft):
+            subject = test.subject
+        elif test.subject in draft.subjects and test.subject not in draft.doubtful:
+            subject = draft.subjects[test.subject]
+        else:
             continue
-        for seat in _seats(subject, policy):
-            _run(test, seat, policy, report)
+        if draft.broken.isdisjoint(subject.roles):
+            yield test, subject
 
 
-def _seats(subject: SubjectDraft, policy: Policy) -> Iterable[Seat]:
-    kinds: list[str | None] = [subject.kind and str(subject.kind)]
-    if subject.everywhere and subject.held_by == "agent":
-        kinds = [kind.key for kind in policy.agents.values() if subject.roles[0] in kind.roles]
-    for kind in kinds:
-        yield Seat(
-            subject.held_by,
-            frozenset(map(str, subject.roles)),
-            subject.active,
-            kind,
-            subject.agreement_in_force,
-            subject.assigned,
-            None if subject.cap is None else frozenset(map(str, subject.cap)),
-            None if subject.scopes is None else frozenset(map(str, subject.scopes)),
-        )
-
-
-def _run(test: TestDraft, seat: Seat, policy: Policy, report: Report) -> None:
-    who = f"a {seat.agent_kind or seat.held_by} with {', '.join(sorted(seat.roles)) or 'no role'}"
+def failures(case: Case, policy: Policy) -> Iterator[Failure]:
+    """What the test says and the policy does not do, each at the word that says it."""
+    test, seat, who = case.test, case.seat, case.who
     for word in test.allow:
         decision = decide(policy, (seat,), word, test.properties)
         if not decision.allowed:
-            _fail(test, word.spot, f"{who} may not {word} ({decision.reason.name})", report)
+            yield word.spot, f"{who} may not {word} ({decision.reason.name})"
     for word in test.deny:
         decision = decide(policy, (seat,), word, test.properties)
         if decision.allowed:
-            _fail(test, word.spot, f"{who} may {word}, through the role {decision.role}", report)
+            yield word.spot, f"{who} may {word}, through the role {decision.role}"
         elif test.because and decision.reason.name != test.because:
-            _fail(test, word.spot, f"{who} may not {word} because of {decision.reason.name}", report)
+            yield word.spot, f"{who} may not {word} because of {decision.reason.name}"
     if test.exactly is not None:
-        _run_exactly(test, seat, who, policy, report)
+        yield from _exactly(case, policy)
+    if test.breaks is not None:
+        yield from _breaks(case, policy)
 
 
-def _run_exactly(test: TestDraft, seat: Seat, who: str, policy: Policy, report: Report) -> None:
-    held = _held(test, seat, policy)
+def _exactly(case: Case, policy: Policy) -> Iterator[Failure]:
+    test, held = case.test, _held(case, policy)
     expected = test.exactly or ()
     for word in expected:
         if word not in held:
-            _fail(test, word.spot, f"{who} may not {word}", report)
+            yield word.spot, f"{case.who} may not {word}"
     further = sorted(held.difference(expected))
     if further:
-        _fail(test, test.exactly_spot, f"{who} also may {', '.join(further)}", report)
+        yield test.exactly_spot, f"{case.who} also may {', '.join(further)}"
     if test.because and not test.deny:
-        _run_because(test, seat, who, policy, report)
+        yield from _because(case, policy)
 
 
-def _held(test: TestDraft, seat: Seat, policy: Policy) -> frozenset[str]:
-    if not test.properties:
-        return permissions(policy, (seat,))
-    return frozenset(key for key in policy.permissions if decide(policy, (seat,), key, test.properties).allowed)
+def _held(case: Case, policy: Policy) -> frozenset[str]:
+    properties = case.test.properties
+    if not properties:
+        return permissions(policy, (case.seat,))
+    return frozenset(key for key in policy.permissions if decide(policy, (case.seat,), key, properties).allowed)
 
 
-def _run_because(test: TestDraft, seat: Seat, who: str, policy: Policy, report: Report) -> None:
+def _because(case: Case, policy: Policy) -> Iterator[Failure]:
     """The reason for everything that is missing, apart from what these roles never give to such a holder."""
-    decisions = [decide(policy, (seat,), key, test.properties) for key in policy.permissions]
+    decisions = [decide(policy, (case.seat,), key, case.test.properties) for key in policy.permissions]
     reasons = {decision.reason for decision in decisions if not decision.allowed}
-    expected = Reason[test.because or "ALLOWED"]
+    expected = Reason[case.test.because or "ALLOWED"]
     found = reasons if expected in BY_ROLE_ALONE else reasons - BY_ROLE_ALONE
     if expected not in found or (expected not in BY_ROLE_ALONE and len(found) > 1):
         names = ", ".join(sorted(reason.name for reason in found)) or "nothing"
-        _fail(test, test.exactly_spot, f"{who} is denied because of {names}, not {expected.name}", report)
+        yield case.test.exactly_spot, f"{case.who} is denied because of {names}, not {expected.name}"
 
 
-def _fail(test: TestDraft, spot: Spot, message: str, report: Report) -> None:
-    report.add("P162", spot, f'test "{test.name}" fails: {message}')
+def _breaks(case: Case, policy: Policy) -> Iterator[Failure]:
+    """Exactly these separations are broken by the roles in one hand, so that granting them together is refused."""
+    broken = {rule.id for rule in policy.separations_broken(case.seat.roles)}
+    expected = case.test.breaks or ()
+    for word in expected:
+        if word not in broken:
+            yield word.spot, f"{case.who} does not break {word}"
+    further = sorted(broken.difference(expected))
+    if further:
+        yield case.test.name.spot, f"{case.who} also breaks {', '.join(further)}"
 
 
 def check_hints(draft: SetDraft, policy: Policy, report: Report) -> None:

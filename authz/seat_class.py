@@ -48,7 +48,7 @@ def agreement_lets_through(
     if held_by != "agent" or agreement_in_force:
         return True
     kind = policy.agents.get(agent_kind or "")
-    return kind is not None and permission not in policy.waits_for_agreement(kind)
+    return kind is not None and not policy.waits(kind, permission)
 
 
 def _build(

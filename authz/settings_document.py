@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from authz.draft import PolicyDraft
-from authz.policy import Engagements, Reviews, Tokens, Training
+from authz.policy import LIMITS, Engagements, Reviews, Tokens, Training
 from authz.shape import KEY, Cursor
 
 LONGEST = 3650  # ten years: beyond that a number of days is a typing mistake
+MOST_HOLDERS = 1_000_000_000  # more people than a limit could mean
 
 
 def read_settings(cursor: Cursor) -> PolicyDraft | None:
@@ -16,10 +17,11 @@ def read_settings(cursor: Cursor) -> PolicyDraft | None:
     tokens = _tokens(_part(cursor, "tokens"))
     engagements = _engagements(_part(cursor, "engagements"))
     reviews, training = _reviews(_part(cursor, "reviews")), _training(_part(cursor, "training"))
+    limits = _limits(cursor.below("limits", "limits"))
     if not (name and version and sensitivities and tokens and engagements and reviews and training):
         return None
     ordered = tuple(map(str, sensitivities))
-    return PolicyDraft(str(name), str(version), ordered, tokens, engagements, reviews, training)
+    return PolicyDraft(str(name), str(version), ordered, tokens, engagements, reviews, training, limits)
 
 
 def _part(cursor: Cursor, key: str) -> Cursor | None:
@@ -63,3 +65,12 @@ def _training(cursor: Cursor | None) -> Training | None:
     training = Training(cursor.needed_whole("months", 1, 120))
     cursor.finish()
     return training
+
+
+def _limits(cursor: Cursor | None) -> dict[str, int]:
+    """How much a change may do to live people before somebody has to approve it; what is not named is not bounded."""
+    if cursor is None:
+        return {}
+    found = {name: cursor.whole(name, 0, MOST_HOLDERS) for name in LIMITS}
+    cursor.finish()
+    return {name: most for name, most in found.items() if most is not None}

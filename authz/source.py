@@ -50,8 +50,8 @@ def read(folder: Path, report: Report) -> Folder:
         if content is None:
             sources.append(Source(SourceFile(path.as_posix(), ()), path.stem, None))
             continue
-        name = path.relative_to(folder).as_posix()
-        digest.update(b"%d:%s%d:" % (len(name.encode()), name.encode(), len(content)) + content)
+        name = os.fsencode(path.relative_to(folder).as_posix())  # a name may hold bytes that are no text
+        digest.update(b"%d:%s%d:" % (len(name), name, len(content)) + content)
         sources.append(_source(path, content, report))
     if not sources and not report.found:
         report.add("P101", _whole(folder), "no *.yaml file in this folder", "a set has at least a policy.yaml")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from bench import start
+from bench import decide, start
 
 start.main()
+print()
+decide.main()

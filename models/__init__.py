@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.activation import PolicyActivation
+from models.activation import PolicyActivation, PolicySet
 from models.agent import Agent
 from models.agreement import Agreement
 from models.assignment import Assignment
@@ -31,6 +31,7 @@ __all__ = [
     "Engagement",
     "IdempotencyKey",
     "PolicyActivation",
+    "PolicySet",
     "Practice",
     "RevocationReceipt",
     "RoleGrant",

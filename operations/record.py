@@ -1,8 +1,8 @@
 """The audit chain: one event for each change, in the change's own transaction.
 
 Every event carries the hash of the one before it in its chain, so that a removed or altered event shows. A
-practice has its own chain; what happens outside a practice goes to the chain of the agent or the user. The
-row of the chain's end is locked while an event is added: the events of one chain are in one order.
+practice has its own chain; what happens outside a practice goes to the chain of the agent or the user, and what
+concerns everybody, such as another policy, to the platform's. The row of the chain's end is locked while an event is added: the events of one chain are in one order.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from models.connection import Connection
 from models.identifier import uuid7
 
 GENESIS = "0" * 64
+PLATFORM_CHAIN = UUID("00000000-0000-7000-8000-000000000000")  # no time, no chance: nobody else's id looks like it
 
 _HEAD = """
 INSERT INTO audit_heads AS h (chain_id, sequence, hash) VALUES ($1, 0, $2)
@@ -69,18 +70,19 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an event is about. The chain is the practice's, else the agent's, else the user's."""
+    """What an event is about. The chain is the practice's, else the agent's, else the user's, else the platform's."""
 
     practice_id: UUID | None = None
     agent_id: UUID | None = None
     engagement_id: UUID | None = None
     user_id: UUID | None = None
+    platform: bool = False
 
     @property
     def chain_id(self) -> UUID:
-        chain = self.practice_id or self.agent_id or self.user_id
+        chain = self.practice_id or self.agent_id or self.user_id or (PLATFORM_CHAIN if self.platform else None)
         if chain is None:
-            raise ValueError("an event is about a practice, an agent or a user")
+            raise ValueError("an event is about a practice, an agent, a user or the platform")
         return chain
 
 

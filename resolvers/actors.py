@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from operations.session import reference_hash
 
 _SESSION = """
 SELECT s.id, s.reauthenticated_at, s.last_seen_at, u.id AS user_id, u.name, u.operator,
+    (SELECT max(number) FROM policy_activations) AS activation,
     (SELECT jsonb_agg(jsonb_build_object('practice', t.practice_id, 'roles', t.roles, 'open', p.closed_at IS NULL))
         FROM staff_members t JOIN practices p ON p.id = t.practice_id
         WHERE t.user_id = u.id AND t.removed_at IS NULL) AS staff,
@@ -45,8 +46,19 @@ _SEEN = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1"
 SEEN_EVERY = timedelta(seconds=60)  # how coarsely the last use is kept: a write per request would be one too many
 
 
-async def load_actor(reference: str, policy: Policy, now: datetime, *, address: str, idle_seconds: int) -> Actor | None:
-    """The person behind a session's reference as of `now`, or None where the session is over or unknown."""
+async def load_actor(
+    reference: str,
+    policy_at: Callable[[int], Awaitable[Policy]],
+    now: datetime,
+    *,
+    address: str,
+    idle_seconds: int,
+) -> Actor | None:
+    """The person behind a session's reference as of `now`, or None where the session is over or unknown.
+
+    The same statement reads which activation of a policy is the newest; `policy_at` gives the set of that number,
+    so that nobody is judged by one that was replaced before the question was asked.
+    """
     since = now - timedelta(seconds=idle_seconds)
     rows = await client().execute_query_dict(_SESSION, [reference_hash(reference), now, since])
     if not rows:
@@ -54,7 +66,7 @@ async def load_actor(reference: str, policy: Policy, now: datetime, *, address: 
     (row,) = rows
     if now - row["last_seen_at"] >= SEEN_EVERY:
         await client().execute_query_dict(_SEEN, [row["id"], now])
-    return await _actor(row, policy, now, address)
+    return await _actor(row, await policy_at(row["activation"] or 0), now, address)
 
 
 async def _actor(row: Mapping[str, Any], policy: Policy, now: datetime, address: str) -> Actor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
 
 import strawberry
@@ -48,9 +48,24 @@ class Sessions:
     absolute_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A set, since when it is in force, and the number of the activation that says so."""
+
+    policy: Policy
+    activated_at: datetime
+    activation: int
+
+
+Follow: TypeAlias = Callable[[int], Awaitable[InForce]]  # from the number of the newest activation to its set
+
+
 @dataclass(slots=True)
 class Context:
-    """One HTTP request's view. `session_change` is what the door makes of the cookie afterwards."""
+    """One HTTP request's view. `session_change` is what the door makes of the cookie afterwards.
+
+    `follow` is there until the request has seen which set is in force; from then on it keeps that one.
+    """
 
     request: RequestFacts
     policy: Policy
@@ -59,6 +74,7 @@ class Context:
     actor: Actor | None = None
     session_change: str | Literal[SessionChange.ENDED] | None = None
     reference: str | None = None
+    follow: Follow | None = None
     mutations: int = 0
     lists: Lists = field(default_factory=Lists)
     rows: dict[str, DataLoader[UUID, Row | None]] = field(default_factory=dict)
@@ -66,6 +82,10 @@ class Context:
     @property
     def now(self) -> datetime:
         return self.request.now
+
+    @property
+    def policy_digest(self) -> str:
+        return self.policy.digest
 
     @property
     def visit(self) -> Visit:
@@ -113,11 +133,17 @@ class Context:
             return None
         return await load_actor(
             self.reference,
-            self.policy,
+            self._policy_at,
             self.now,
             address=self.request.address,
             idle_seconds=self.sessions.idle_seconds,
         )
+
+    async def _policy_at(self, activation: int) -> Policy:
+        if self.follow is not None:
+            found = await self.follow(activation)
+            self.policy, self.policy_activated_at, self.follow = found.policy, found.activated_at, None
+        return self.policy
 
     async def _load_clients(self, agents: list[UUID]) -> list[Row | None]:
         if self.actor is None:
@@ -128,10 +154,14 @@ class Context:
 
 
 async def open_context(
-    request: RequestFacts, policy: Policy, policy_activated_at: datetime, sessions: Sessions
+    request: RequestFacts,
+    policy: Policy,
+    policy_activated_at: datetime,
+    sessions: Sessions,
+    follow: Follow | None = None,
 ) -> Context:
-    """The context of a request, with whoever its session's reference names."""
-    context = Context(request, policy, policy_activated_at, sessions)
+    """The context of a request, with whoever its session's reference names. Without `follow` the policy is given."""
+    context = Context(request, policy, policy_activated_at, sessions, follow=follow)
     await context.sign_in_as(request.session_reference)
     return context
 

@@ -51,6 +51,10 @@ class RequestContext(Protocol):
         """None while nobody is signed in."""
 
     @property
+    def policy_digest(self) -> str:
+        """Of the set by which this request is decided."""
+
+    @property
     def session_change(self) -> str | Literal[SessionChange.ENDED] | None:
         """After execution: a new reference for the cookie, ENDED to clear it, None to leave it."""
 

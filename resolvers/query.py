@@ -9,13 +9,14 @@ import strawberry
 from strawberry import UNSET, argument
 
 from authz.actor import Access, Reach
+from resolvers import explain, objects, pages, places
 from resolvers import nodes as any_nodes
-from resolvers import objects, pages, places
 from resolvers.context import context_of
 from resolvers.guard import Hidden, requires
 from schema.agent import Agent, AgentConnection
 from schema.edges import After, Before, First, Last
 from schema.engagement import Engagement
+from schema.explanation import Explanation
 from schema.node import Node
 from schema.person import Viewer
 from schema.policy import Policy, Role
@@ -24,6 +25,11 @@ from schema.practice import Practice, PracticeConnection
 Id = Annotated[strawberry.ID, argument(description="The object's id, a UUID.")]
 Ids = Annotated[list[strawberry.ID], argument(description="At most 100 ids; the answer has the same order.")]
 Key = Annotated[strawberry.ID, argument(description="The role's key, for example `biller`.")]
+PermissionKey = Annotated[strawberry.ID, argument(description="The permission's key, for example `claims.submit`.")]
+Member = Annotated[
+    strawberry.ID | None,
+    argument(description="One of the agent's people. Left out: the widest that anybody of the agent can have."),
+]
 Search = Annotated[str | None, argument(description="A part of the legal name; upper and lower case are the same.")]
 Grantable = Annotated[
     bool | None, argument(description="True: only roles that agents can have. False: only the others. All if left out.")
@@ -46,7 +52,7 @@ class Query:
 
     @strawberry.field(
         description="Any object by its id. Null for an id that is unknown or hidden from you.",
-        extensions=requires("account.read"),
+        extensions=[*requires("account.read"), Hidden()],
     )
     async def node(self, info: strawberry.Info, access: Access, id: Id) -> Node | None:
         return await any_nodes.node(context_of(info), id)
@@ -127,6 +133,22 @@ class Query:
         roles = [objects.role(found) for _, found in sorted(access.policy.roles.items())]
         wanted = (True, False) if grantable_to_agents in (None, UNSET) else (grantable_to_agents,)
         return [role for role in roles if role.grantable_to_agents in wanted]
+
+    @strawberry.field(
+        description="Why the agent of an engagement may or may not do something there, now. Everybody who sees the "
+        "engagement may ask. A member of another agent is an error with the code NOT_FOUND.",
+        extensions=requires("engagements.read", places.engagement),
+    )
+    async def explain_access(
+        self,
+        info: strawberry.Info,
+        access: Access,
+        engagement_id: Id,
+        permission: PermissionKey,
+        member_id: Member = UNSET,
+    ) -> Explanation:
+        member = None if member_id is UNSET else member_id
+        return await explain.explain_access(context_of(info), UUID(engagement_id), permission, member)
 
     @strawberry.field(description="The policy in force.", extensions=requires("policy.read"))
     async def policy(self, info: strawberry.Info, access: Access) -> Policy:

@@ -21,12 +21,14 @@ from starlette.types import Lifespan
 from errors import NotFound
 from server import graphiql as graphiql_page
 from server import health
+from server import metrics as metrics_page
 from server.documents import Documents
 from server.door import Cookie
-from server.envelope import Envelope
+from server.envelope import POLICY, Envelope
 from server.graphql import Endpoint, ExecutableSchema, OpenContext
 from server.health import Ready
 from server.http_errors import Code, error
+from server.metrics import Metrics
 
 PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
 
@@ -46,12 +48,14 @@ def create_app(
     session_absolute_seconds: int = 43_200,
     public_mutations: Collection[str] = PUBLIC_MUTATIONS,
     clock: Callable[[], datetime] = _now,
+    metrics: Metrics | None = None,
     lifespan: Lifespan[Starlette] | None = None,
 ) -> Starlette:
     """`development`: plain http, introspection before sign-in, GraphiQL unless `graphiql` says otherwise.
 
     `origins`: other sites whose pages may call the API with the cookie, such as `https://app.example.org`.
     """
+    metrics = metrics or Metrics()
     endpoint = Endpoint(
         schema=schema,
         documents=Documents(schema.graphql_schema, hide_suggestions=not development),
@@ -61,11 +65,12 @@ def create_app(
         origins=frozenset(origins),
         public_mutations=frozenset(public_mutations),
         open_introspection=development,
+        metrics=metrics,
         page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
     )
     return Starlette(
-        routes=[Route("/graphql", endpoint), *health.routes(ready)],
-        middleware=[Middleware(Envelope, https=not development), *_cors(origins)],
+        routes=[Route("/graphql", endpoint), *health.routes(ready), metrics_page.route(metrics)],
+        middleware=[Middleware(Envelope, https=not development, digest=lambda: metrics.digest), *_cors(origins)],
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
@@ -81,7 +86,7 @@ def _cors(origins: Collection[str]) -> list[Middleware]:
             allow_origins=list(origins),
             allow_methods=["POST"],
             allow_headers=["Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
+            expose_headers=["X-Request-ID", "Retry-After", POLICY],
             allow_credentials=True,
         )
     ]

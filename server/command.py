@@ -1,4 +1,4 @@
-"""The command `sparekey`: serve, walk, accept, limits."""
+"""The command `sparekey`: serve, walk, policy, accept, limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from server.policy_command import policy
+
 # Imports of a command's own parts stand inside it: the server starts half a second earlier without the walk's
 # HTTP client, and the walk needs no database.
 
@@ -15,6 +17,9 @@ import click
 @click.group(help="Sparekey: role-scoped keys to a practice's account, and taking them back.")
 def main() -> None:
     pass
+
+
+main.add_command(policy)
 
 
 @main.command(help="Start the server. Its settings are environment variables; see README.md.")
@@ -45,14 +50,16 @@ def serve() -> None:
 
 @main.command(help="Play the whole walk against a running server, as its people would. Exits 1 at the first surprise.")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the server is.")
-def walk(url: str) -> None:
+@click.option("--operator-email", default="operator@sparekey.example", show_default=True, help="Who verifies agents.")
+@click.option("--operator-password", default="demo-password", show_default=True, help="The operator's password.")
+def walk(url: str, operator_email: str, operator_password: str) -> None:
     from server import walk as played
 
-    sys.exit(played.play(url))
+    sys.exit(played.play(url, operator_email, operator_password))
 
 
 @main.command(
-    help="Rewrite the committed snapshots (SDL, role matrix) from the code; the diff is what a reviewer reads."
+    help="Rewrite the committed snapshots (SDL, role matrix, policy lock, schema); the diff is what a reviewer reads."
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where a snapshot is not up to date.")
 def accept(check: bool) -> None:

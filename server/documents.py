@@ -37,7 +37,7 @@ _LITERAL = re.compile(r'"|(?<![A-Za-z0-9_])[0-9]')
 class Document:
     node: DocumentNode
     measure: Measure
-    validated: bool = False
+    invalid: list[ErrorBody] | None = None  # what the schema says against it; None until it was asked
 
     def operation(self, name: str | None) -> Operation:
         """The operation to execute. Raises DocumentRejected when the request does not say which."""
@@ -80,19 +80,17 @@ class Documents:
             return entry
         raise DocumentRejected(entry)
 
-    def validate(self, text: str, document: Document) -> None:
-        """Check against the schema. Raises DocumentRejected."""
-        if document.validated:
-            return
+    def validate(self, document: Document) -> None:
+        """Check against the schema, once. Raises DocumentRejected; only for callers who may know the schema."""
+        if document.invalid is None:
+            document.invalid = self._errors(document.node)
+        if document.invalid:
+            raise DocumentRejected(document.invalid)
+
+    def _errors(self, node: DocumentNode) -> list[ErrorBody]:
         most = limits.of("errors_returned")
-        found = validate(
-            self._schema, document.node, redaction.RULES, max_errors=most, hide_suggestions=self._hide_suggestions
-        )
-        if found:
-            errors = [_invalid(each) for each in found if not _is_the_count(each)][:most]
-            self._keep(hashlib.sha256(text.encode()).digest(), text, errors)
-            raise DocumentRejected(errors)
-        document.validated = True
+        found = validate(self._schema, node, redaction.RULES, max_errors=most, hide_suggestions=self._hide_suggestions)
+        return [_invalid(each) for each in found if not _is_the_count(each)][:most]
 
     def _parse(self, text: str) -> Document | list[ErrorBody]:
         try:

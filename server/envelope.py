@@ -1,4 +1,4 @@
-"""What goes on every answer, whoever gives it: security headers and the request's id; and the last catch.
+"""What goes on every answer, whoever gives it: security headers, the request's id, the policy; and the last catch.
 
 Plain ASGI around the whole application, because starlette's `BaseHTTPMiddleware` costs a task and a queue for each
 request and breaks cancellation. A header that an answer sets itself is left as it is (GraphiQL has its own CSP).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
@@ -29,12 +29,14 @@ SECURITY: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+POLICY = "Sparekey-Policy"  # the digest of the set by which the answer was decided
 HSTS = "max-age=63072000; includeSubDomains"
 
 
 class Envelope:
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, digest: Callable[[], str]) -> None:
         self._app = app
+        self._digest = digest
         self._headers = {**SECURITY, "Strict-Transport-Security": HSTS} if https else dict(SECURITY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +72,8 @@ class Envelope:
         for name, value in self._headers.items():
             headers.setdefault(name, value)
         headers["X-Request-ID"] = request_id
+        if digest := self._digest():
+            headers.setdefault(POLICY, digest)
 
 
 def _id_of(headers: Headers) -> str:

@@ -28,6 +28,7 @@ from resolvers.execution import RequestContext, RequestFacts
 from server import body, door, faults, graphiql, media
 from server.body import Asked
 from server.documents import Document, Documents
+from server.envelope import POLICY
 from server.http_errors import (
     Code,
     DocumentRejected,
@@ -38,7 +39,9 @@ from server.http_errors import (
     invalid_variables,
     refused_at_the_door,
 )
+from server.metrics import Metrics
 
+OK = "OK"  # in the metrics, beside the closed list of codes
 INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
 
@@ -60,6 +63,12 @@ class Answer:
     content: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def code(self) -> str:
+        """Of the first error."""
+        errors = self.content.get("errors")
+        return str(errors[0]["extensions"]["code"]) if errors else OK
+
     def response(self, kind: str) -> Response:
         return Response(orjson.dumps(self.content), self.status, self.headers, media_type=f"{kind}; charset=utf-8")
 
@@ -76,6 +85,7 @@ class Endpoint:
     origins: frozenset[str]
     public_mutations: frozenset[str]
     open_introspection: bool
+    metrics: Metrics
     page: graphiql.Page | None = field(default=None, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +105,7 @@ class Endpoint:
             _check(request.method, kind)
             return await self._answer(request, receive, kind or media.JSON)
         except RequestRejected as rejected:
+            self.metrics.count_request(str(rejected.errors[0]["extensions"]["code"]))
             return Answer(rejected.status, {"errors": rejected.errors}, rejected.headers).response(kind or media.JSON)
 
     async def _answer(self, request: Request, receive: Receive, kind: str) -> Response:
@@ -109,7 +120,10 @@ class Endpoint:
             answer = await self._execute(asked, context, facts.request_id, kind)
         except Exception as exception:  # a bug anywhere below is an answer too
             answer = _failed(exception, facts.request_id)
+        self.metrics.count_request(answer.code)
         response = answer.response(kind)
+        if context is not None:
+            response.headers[POLICY] = context.policy_digest
         if context is not None and (line := self.cookie.change(sent, context)):
             response.headers.append("Set-Cookie", line)
         return response
@@ -123,7 +137,7 @@ class Endpoint:
             document = self.documents.read(asked.query)
             if context.actor is None and not self._is_public(document):
                 raise NotSignedIn
-            self.documents.validate(asked.query, document)
+            self.documents.validate(document)
             return Answer(200, await self._run(asked, document, context, request_id))
         except DocumentRejected as rejected:
             content: dict[str, Any] = {"errors": rejected.errors}

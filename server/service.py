@@ -3,81 +3,109 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.applications import Starlette
 
-from authz.load import load
-from authz.policy import Policy
-from models import PolicyActivation
-from models.connection import client, connect, disconnect
+from models.connection import connect, disconnect
 from models.migrate import is_current, migrate
 from models.unit_of_work import settle
 from operations import pepper, stretching
+from operations import policy as activations
 from resolvers.context import Context, Sessions, open_context
 from resolvers.execution import RequestFacts
 from resolvers.schema import schema
 from server.app import create_app
 from server.demo import load_demo
+from server.http_errors import Code, RequestRejected
+from server.metrics import Metrics
+from server.policy_compiler import SoundSet, sound_set
+from server.policy_folder import PolicyFolder
+from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
+UNCONFIRMED = "this worker cannot confirm which policy is in force; try again"
+LOGGER = logging.getLogger("sparekey.policy")
 
-@dataclass(slots=True)
+
 class Service:
-    """What lives as long as the process. `clock` gives aware UTC times."""
+    """What lives as long as the process. `clock` gives aware UTC times, `first` is the set of the policy folder."""
 
-    settings: Settings
-    url: str
-    clock: Callable[[], datetime]
-    policy: Policy
-    activated_at: datetime = field(init=False)
-    warm_up: asyncio.Task[None] | None = None
+    def __init__(self, settings: Settings, url: str, clock: Callable[[], datetime], first: SoundSet) -> None:
+        self.settings = settings
+        self.url = url
+        self.clock = clock
+        self.first = first
+        self.metrics = Metrics()
+        self.follower = Follower(first.policy, clock(), self.metrics)
+        self.folder = PolicyFolder(
+            settings.policies, self.follower, clock, self.metrics, activates=settings.development
+        )
+        self.warm_up: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the database, bring it up to date, say which policy is in force, and fill an empty one for a demo."""
+        """Open the database, bring it up to date, agree on the policy in force, and fill an empty one for a demo."""
         pepper.use(self.settings.pepper)
         await connect(self.url, minsize=self.settings.pool_min, maxsize=self.settings.pool_max)
         await migrate()
-        self.activated_at = await activate(self.policy, self.clock())
+        await self._agree()
         if self.settings.development:
-            await load_demo(self.policy, self.clock())
+            await load_demo(self.follower.in_force.policy, self.clock())
+        self.follower.listen()
+        self.folder.start()
         self.warm_up = asyncio.create_task(stretching.warm_up())
+
+    async def _agree(self) -> None:
+        """In development the folder's set comes into force. In production the one in force stays, if there is one
+        whose files are known; the folder's is what a first start begins with."""
+        newest = await activations.newest()
+        known = newest is not None and await activations.files_of(newest.source_digest) is not None
+        if self.settings.development or not known or (newest and newest.source_digest == self.first.source_digest):
+            await self._activate_the_first()
+        await self.follower.catch_up()
+        in_force = self.follower.in_force
+        if in_force.activation == 0:
+            raise RuntimeError("the policy in force cannot be loaded; the reason is logged above")
+        if in_force.policy.digest != self.first.policy.digest:
+            digest = in_force.policy.digest
+            LOGGER.warning("in force is the policy %s, not the folder's: see `sparekey policy plan`", digest)
+
+    async def _activate_the_first(self) -> None:
+        policy = self.first.policy
+        await activations.store(policy, self.first.files, self.clock())
+        await activations.activate(policy, "server start", self.clock())
 
     async def stop(self) -> None:
         """Let what was accepted finish, then close the database."""
+        await self.folder.stop()
         await settle()
+        await self.follower.stop()
         await disconnect()
 
     async def open_context(self, request: RequestFacts) -> Context:
+        """Refuses with 503 where this worker cannot confirm in time which set is in force."""
+        known = self.follower.in_force
         sessions = Sessions(self.settings.session_idle_seconds, self.settings.session_absolute_seconds)
-        return await open_context(request, self.policy, self.activated_at, sessions)
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                return await open_context(request, known.policy, known.activated_at, sessions, self.follower.at)
+        except Exception as fault:
+            if isinstance(fault, Unconfirmed) or unreachable(fault):
+                raise RequestRejected(503, Code.BUSY, UNCONFIRMED, Retry_After="1") from None
+            raise
 
     async def ready(self) -> Mapping[str, bool]:
-        await client().execute_query_dict("SELECT 1")
-        return {"database": True, "migrations": await is_current(), "policy": bool(self.policy.digest)}
-
-
-async def activate(policy: Policy, now: datetime) -> datetime:
-    """Since when this policy is in force; written down where it is not the one that was."""
-    newest = await PolicyActivation.all().order_by("-activated_at").first()
-    if newest is not None and newest.digest == policy.digest:
-        return newest.activated_at
-    activation = await PolicyActivation.create(
-        digest=policy.digest,
-        source_digest=policy.source_digest,
-        name=policy.name,
-        version=policy.version,
-        activated_at=now,
-    )
-    return activation.activated_at
+        newest = await activations.newest()
+        agreed = newest is not None and newest.number <= self.follower.in_force.activation
+        return {"database": True, "migrations": await is_current(), "policy": agreed}
 
 
 def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starlette:
     """The application. Raises authz.check.PolicyRejected before anything is opened."""
-    service = Service(settings, url, clock, load(settings.policies))
+    service = Service(settings, url, clock, sound_set(settings.policies))
     return create_app(
         schema=schema,
         open_context=service.open_context,
@@ -87,6 +115,7 @@ def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starle
         origins=settings.origins,
         session_absolute_seconds=settings.session_absolute_seconds,
         clock=clock,
+        metrics=service.metrics,
         lifespan=_lifespan(service),
     )
 

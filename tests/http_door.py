@@ -34,6 +34,7 @@ class Context:
     facts: RequestFacts
     actor: str | None
     session_change: Any = None
+    policy_digest: str = "0123456789ab"
 
 
 @strawberry.enum

@@ -14,8 +14,8 @@ from authz.actor import Access, Reach
 from models import Practice, StaffMember
 from resolvers.edges import EDGES as REGISTERED
 from resolvers.guard import Guard, Public, UnguardedField, public, requires, shipped_permissions
+from resolvers.query import Query as ShippedQuery
 from resolvers.schema import Mutation, schema
-from resolvers.schema import Query as ShippedQuery
 from schema.edges import Requires
 from server.app import PUBLIC_MUTATIONS
 from tests.asks import guarded_edges

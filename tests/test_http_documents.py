@@ -63,7 +63,7 @@ def rejection(query: str) -> tuple[list[str], float]:
         start = time.thread_time()
         try:
             document = documents.read(query)
-            documents.validate(query, document)
+            documents.validate(document)
             document.cost(document.operation(None), {})
             found: list[str] = []
         except DocumentRejected as rejected:

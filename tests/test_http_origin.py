@@ -29,6 +29,14 @@ async def test_sign_in_and_sign_up_need_no_session(mutation: str) -> None:
     assert "errors" not in response.json()
 
 
+async def test_what_the_schema_says_to_others_is_not_told_to_somebody_unknown() -> None:
+    """The document was refused for a signed-in caller before, and is kept with its errors."""
+    async with door(development=False) as caller:
+        assert codes(await caller.ask("{ unknown }")) == ["GRAPHQL_VALIDATION_FAILED"]
+        caller.cookie = None
+        assert (await caller.ask("{ unknown }")).status_code == 401
+
+
 @pytest.mark.parametrize("accept", ["application/graphql-response+json", JSON])
 @pytest.mark.parametrize(
     "query",

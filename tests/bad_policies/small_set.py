@@ -62,7 +62,8 @@ never:
   - {held_by: agent, permissions: [safe.open], because: No outsider opens the safe.}
   - {held_by: platform, permissions: [claims.read], because: The platform sees no claims.}
 separation_of_duty:
-  - {id: submit_and_void, permissions: [claims.submit, claims.void], at_most: 1, because: Two pairs of eyes.}
+  - {id: submit_and_void, permissions: [claims.submit, claims.void], at_most: 1, enforced: at_grant,
+     because: Two pairs of eyes.}
 no_escalation: true
 """,
     "hints.yaml": """format: sparekey/v1

@@ -192,6 +192,33 @@ WRONG: list[tuple[str, str, dict[str, Replaced], str]] = [
         {"roles/biller.yaml": ("[owner]", "[owner, desk]")},
         "roles/biller.yaml:5:21",
     ),
+    (
+        "P153",
+        "two roles that go together and must not",
+        {
+            "more.yaml": HEAD + "promises\nseparation_of_duty:\n"
+            "  - {id: bill_and_book, permissions: [claims.submit, schedule.read], at_most: 1, because: Two eyes more.}"
+        },
+        "more.yaml:4:10",
+    ),
+    (
+        "P153",
+        "outsiders with two roles, whose grants may be of last year",
+        {
+            "more.yaml": HEAD + "promises\nseparation_of_duty:\n"
+            "  - {id: see_and_submit, permissions: [claims.submit, schedule.read], at_most: 1,"
+            " enforced: at_grant, because: Two pairs of eyes.}",
+            "roles/desk.yaml": ("[staff]", "[staff, agent]"),
+            "agents.yaml": ("[biller]", "[biller, desk]"),
+        },
+        "more.yaml:4:10",
+    ),
+    (
+        "P139",
+        "a test of a separation there is not",
+        {"tests/outsiders.yaml": ("allow: [claims.submit]", "breaks: [submit_and_burn]")},
+        "tests/outsiders.yaml:6:54",
+    ),
     ("P160", "a hint at the wrong role", {"hints.yaml": ("recommend: biller", "recommend: desk")}, "hints.yaml:4:69"),
     (
         "P161",
@@ -210,5 +237,23 @@ WRONG: list[tuple[str, str, dict[str, Replaced], str]] = [
         "a test that asserts nothing",
         {"tests/outsiders.yaml": (", allow: [claims.submit]", "")},
         "tests/outsiders.yaml:6:5",
+    ),
+    (
+        "P124",
+        "a day that there is not",
+        {"tests/outsiders.yaml": ("allow:", "at: 2026-02-30, allow:")},
+        "tests/outsiders.yaml:6:49",
+    ),
+    (
+        "P164",
+        "an instant for somebody without days",
+        {"tests/outsiders.yaml": ("allow:", "at: 2026-06-30, allow:")},
+        "tests/outsiders.yaml:6:12",
+    ),
+    (
+        "P164",
+        "days and no instant",
+        {"tests/outsiders.yaml": ("in_force}", "{effective_on: 2026-06-01}}")},
+        "tests/outsiders.yaml:6:12",
     ),
 ]

@@ -1,0 +1,131 @@
+"""Servers and commands as processes of their own, on one database, each with a policy folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+
+from models.identifier import uuid7
+from operations.session import reference_hash
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
+DIGEST = "Sparekey-Policy"
+ASKED = "{ policy { digest } }"
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("SPAREKEY_", "DATA_DIR", "PORT"))}
+    return {**own, "SPAREKEY_DATABASE_URL": url, **more}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Worker:
+    process: asyncio.subprocess.Process
+    http: httpx2.AsyncClient
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+    async def ask(self, document: str = ASKED, reference: str = "") -> httpx2.Response:
+        headers = {"Cookie": f"sparekey={reference}"} if reference else {}
+        return await self.http.post("/graphql", json={"query": document}, headers=headers)
+
+    async def digest(self, reference: str) -> str:
+        """Of the set that decided this one request."""
+        answer = await self.ask(reference=reference)
+        assert answer.status_code == 200, answer.text
+        found: str = answer.headers[DIGEST]
+        assert answer.json()["data"]["policy"]["digest"] == found
+        return found
+
+    async def metric(self, name: str) -> float:
+        lines = (await self.http.get("/metrics")).text.splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+    async def reloads(self, outcome: str) -> float:
+        return await self.metric(f'sparekey_policy_reloads_total{{outcome="{outcome}"}}')
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+
+@asynccontextmanager
+async def serving(url: str, policies: Path, data_dir: Path, mode: str = "development") -> AsyncIterator[Worker]:
+    """`sparekey serve`, answering. In production the cookie's name starts with __Host-."""
+    os.makedirs(data_dir, exist_ok=True)
+    port, log_file, serve = free_port(), data_dir / "log", [*SPAREKEY, "serve"]
+    own = environment(url, PORT=str(port), DATA_DIR=str(data_dir), SPAREKEY_POLICIES=str(policies), SPAREKEY_MODE=mode)
+    own["SPAREKEY_PEPPER"] = "p" * 32
+    with log_file.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*serve, cwd=CHECKOUT, env=own, stdout=log, stderr=log)
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
+        worker = Worker(process, http, log_file)
+        try:
+            await until(lambda: _ready(worker))
+            yield worker
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+async def _ready(worker: Worker) -> bool:
+    assert worker.process.returncode is None, worker.log
+    try:
+        return (await worker.http.get("/readyz")).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+async def until(holds: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait for something that happens by itself."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110  # another process, which has no events for us
+            await asyncio.sleep(0.05)
+
+
+async def sparekey(url: str, *arguments: str | Path) -> tuple[int, str]:
+    """One `sparekey policy` command: its exit code and everything it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *SPAREKEY, "policy", *map(str, arguments), cwd=CHECKOUT, env=environment(url),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    return process.returncode or 0, out.decode()
+
+
+async def signed_in(url: str) -> str:
+    """The session reference of a new person."""
+    reference, now, user = secrets.token_urlsafe(32), datetime.now(UTC), uuid7()
+    session = await asyncpg.connect(url)
+    try:
+        person = "INSERT INTO users (id, name, email, created_at) VALUES ($1, 'Somebody', $2, $3)"
+        await session.execute(person, user, f"{user}@elm.example", now)
+        times = "started_at, last_seen_at, reauthenticated_at, expires_at"
+        opened = f"INSERT INTO sessions (id, user_id, reference_hash, {times}) VALUES ($1, $2, $3, $4, $4, $4, $5)"
+        await session.execute(opened, uuid7(), user, reference_hash(reference), now, now + timedelta(days=1))
+    finally:
+        await session.close()
+    return reference
