@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bench import decide, start
+from bench import decide, plan, start
 
 start.main()
 print()
 decide.main()
+print()
+plan.main()

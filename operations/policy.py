@@ -94,9 +94,8 @@ async def activate(policy: Policy, by: str, now: datetime, *, base: str | None =
             raise BaseMoved(last.digest if last else "")
         if last is not None and last.source_digest == policy.source_digest:
             return last
-        made = Activation(
-            last.number + 1 if last else 1, policy.digest, policy.source_digest, policy.name[:100], policy.version[:40], now
-        )
+        number, name, version = (last.number + 1 if last else 1), policy.name[:100], policy.version[:40]
+        made = Activation(number, policy.digest, policy.source_digest, name, version, now)
         await _write(connection, made, last, by, more)
         return made
 

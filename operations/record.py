@@ -2,7 +2,8 @@
 
 Every event carries the hash of the one before it in its chain, so that a removed or altered event shows. A
 practice has its own chain; what happens outside a practice goes to the chain of the agent or the user, and what
-concerns everybody, such as another policy, to the platform's. The row of the chain's end is locked while an event is added: the events of one chain are in one order.
+concerns everybody, such as another policy, to the platform's. The row of the chain's end is locked while an event
+is added: the events of one chain are in one order.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Reloading from the policy folder: when a file changes (in development) and on SIGHUP.
 
-In development the files are the truth: a sound change is activated at once, for every worker on the database. In
-production `sparekey policy apply` activates, after a plan and within limits; SIGHUP then only says what the folder
-holds. Whatever is wrong with the files, the last good set stays, and each problem is logged once.
+In development the files are the truth: a sound change of their bytes is activated at once, for every worker on the
+database. Files that did not change bring nothing back: what was applied since stays. In production
+`sparekey policy apply` activates, after a plan and within limits; SIGHUP then only says what the folder holds.
+Whatever is wrong with the files, the last good set stays, and each problem is logged once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from authz.policy import Policy
 from operations import policy as activations
-from server import policy_compiler
+from server import policy_child
 from server.metrics import Metrics
 from server.policy_compiler import SoundSet
 from server.reload import PAUSE_SECONDS, Follower, unreachable
@@ -39,6 +40,7 @@ class PolicyFolder:
         self.metrics = metrics
         self.activates = activates
         self._asked = asyncio.Event()
+        self._taken = follower.in_force.policy.source_digest  # the bytes that came into force last from here
         self._told = ""  # the problems that were logged last, and the bytes that had them
         self._terminal = _has_terminal()
         self._tasks: list[asyncio.Task[None]] = []
@@ -82,20 +84,25 @@ class PolicyFolder:
 
     async def reload(self) -> None:
         """One attempt, from the bytes as they are now."""
-        compiled = await policy_compiler.compile_folder(self.folder)
+        compiled = await policy_child.compile_folder(self.folder)
         if compiled.sound is None:
             self.metrics.reloaded("rejected")
             message = f"the policy was rejected, the last good one stays\n{compiled.diagnostics}"
             self._tell(message, compiled.source_digest)
             return
+        await self._consider(compiled.sound)
         self._told = ""
+
+    async def _consider(self, sound: SoundSet) -> None:
         await self.follower.catch_up()
-        if compiled.source_digest == self.follower.in_force.policy.source_digest:
+        in_force = sound.source_digest == self.follower.in_force.policy.source_digest
+        if in_force or (self.activates and sound.source_digest == self._taken):
+            self._taken = sound.source_digest
             self.metrics.reloaded("unchanged")
         elif self.activates:
-            await self._activate(compiled.sound)
+            await self._activate(sound)
         else:
-            self._say_what_it_holds(compiled.sound.policy)
+            self._say_what_it_holds(sound.policy)
 
     async def _activate(self, sound: SoundSet) -> None:
         policy, now = sound.policy, self.clock()
@@ -103,8 +110,8 @@ class PolicyFolder:
         await activations.store(policy, sound.files, now)
         await activations.activate(policy, "policy folder", now)
         await self.follower.catch_up()
-        self.metrics.reloaded("activated")
-        LOGGER.warning("the policy %s %s (%s) is in force", policy.name, policy.version, policy.digest)
+        self._taken = policy.source_digest
+        self.metrics.reload_failing = False
 
     def _say_what_it_holds(self, policy: Policy) -> None:
         self.metrics.reloaded("unchanged")
@@ -127,10 +134,13 @@ class PolicyFolder:
         while True:
             try:
                 await self._watch_this_one(polling)
-            except (OSError, RuntimeError) as fault:
-                if self.folder.is_dir() and not polling:
+            except FileNotFoundError:
+                pass
+            except (OSError, RuntimeError) as fault:  # no more watches allowed, or a file system without them
+                if not polling:
                     LOGGER.warning("the system does not watch folders (%s); looking at the files instead", fault)
-                    polling = True
+                polling = True
+                await asyncio.sleep(PAUSE_SECONDS)
             self._asked.set()
             while not self.folder.is_dir():  # noqa: ASYNC110  (nobody tells when a folder appears)
                 await asyncio.sleep(LOOK_MS / 1000)

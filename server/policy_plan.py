@@ -161,7 +161,11 @@ def _is_plan(found: object) -> bool:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         return False
     base, planned = found.get("base"), found.get("set")
-    return isinstance(planned, dict) and "digest" in planned and (base is None or "digest" in base)
+    return _has_digest(planned) and (base is None or _has_digest(base))
+
+
+def _has_digest(side: object) -> bool:
+    return isinstance(side, dict) and isinstance(side.get("digest"), str)
 
 
 async def _in_force() -> tuple[Policy | None, datetime | None]:

@@ -25,7 +25,7 @@ from authz.policy import Policy
 from models.connection import client
 from operations import policy as activations
 from resolvers.context import InForce
-from server import policy_compiler
+from server import policy_child
 from server.metrics import Metrics
 from server.policy_compiler import Compiled
 
@@ -88,12 +88,18 @@ class Follower:
             return
         policy = await self._load(newest.source_digest)
         if policy is not None:
+            began = self.in_force.activation == 0
             self.take(InForce(policy, newest.activated_at, newest.number))
+            if not began:
+                self.metrics.reloads["activated"] += 1
+                LOGGER.warning("the policy %s %s (%s) is in force", policy.name, policy.version, policy.digest)
 
     def take(self, in_force: InForce) -> None:
         """The swap: one reference."""
         self.in_force = in_force
         self.metrics.digest, self.metrics.activation = in_force.policy.digest, in_force.activation
+        if self._unloadable:
+            self._unloadable, self.metrics.reload_failing = "", False
         self.keep(in_force.policy)
 
     def keep(self, policy: Policy) -> None:
@@ -111,7 +117,7 @@ class Follower:
     async def _compile(self, source_digest: str) -> Policy | None:
         files = await activations.files_of(source_digest)
         nothing = Compiled(source_digest, diagnostics="its files are not stored")
-        compiled = nothing if files is None else await policy_compiler.compile_files(files)
+        compiled = nothing if files is None else await policy_child.compile_files(files)
         if compiled.sound is None:
             self._cannot_load(source_digest, compiled.diagnostics)
             return None

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,10 +21,13 @@ import pytest
 from models import connection, migrate
 from models.asyncpg_client import AsyncpgClient
 from models.unit_of_work import settle
+from operations import stretching
 from server.embedded import Embedded
 from tests.callers import World
 from tests.keeping import Kept, keep
-from tests.town import Clock, Town, build
+from tests.policy_variants import variant
+from tests.policy_workers import Worker, serving
+from tests.town import Agency, Client, Clock, House, Town, build
 
 TEMPLATE = "template_sparekey"
 
@@ -143,6 +147,49 @@ async def kept(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> AsyncI
 async def world(kept: Kept, database: AsyncpgClient) -> World:
     """Every kind of caller and one of everything they can ask about, as on the first day."""
     return await kept.fresh()
+
+
+@pytest.fixture
+async def own_url(postgres: Embedded, template: str, worker_id: str) -> AsyncIterator[str]:
+    """An empty database that a test's processes have to themselves."""
+    name = f"own_{worker_id}"
+    await query(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield postgres.url_of(name)
+    await query(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def worker(own_url: str, tmp_path: Path) -> AsyncIterator[Worker]:
+    """A server process in development over the policies in `tmp_path / "set"`."""
+    async with serving(own_url, variant(tmp_path / "set"), tmp_path / "data") as found:
+        yield found
+
+
+@pytest.fixture
+def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that connect an agent first: there the slow hash need not be slow."""
+    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
+
+
+@pytest.fixture
+async def elm_street(town: Town) -> House:
+    return await town.practice()
+
+
+@pytest.fixture
+async def acme(town: Town) -> Agency:
+    return await town.agency()
+
+
+@pytest.fixture
+async def engagement(town: Town, elm_street: House, acme: Agency) -> dict[str, Any]:
+    return await town.engage(elm_street, acme)
+
+
+@pytest.fixture
+async def mia(town: Town, elm_street: House) -> Client:
+    """A manager on the staff of Elm Street."""
+    return await town.staff(elm_street, "mia@elm.example", "manager")
 
 
 def in_use(client: AsyncpgClient) -> int:

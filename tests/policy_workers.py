@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import httpx2
@@ -129,3 +130,37 @@ async def signed_in(url: str) -> str:
     finally:
         await session.close()
     return reference
+
+
+class Wire:
+    """A wire to PostgreSQL that can be cut without anybody noticing: bytes just stop."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        asked = parse_qs(parts.query)
+        self.socket = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
+        self.database = parts.path
+        self.whole = asyncio.Event()
+        self.whole.set()
+
+    @asynccontextmanager
+    async def laid(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._both_ways, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        yield f"postgresql://postgres@127.0.0.1:{port}{self.database}"
+        server.close()
+
+    async def _both_ways(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_unix_connection(self.socket)
+        await asyncio.gather(self._carry(reader, inner_writer), self._carry(inner_reader, writer))
+
+    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while content := await source.read(65_536):
+                await self.whole.wait()
+                target.write(content)
+                await target.drain()
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            target.close()

@@ -20,16 +20,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
-@pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
-
-
 async def guess(client: Client, house: House, times: int = 1) -> Any:
     """The last of so many wrong attempts: its code, or the seconds to wait."""
     for _ in range(times):

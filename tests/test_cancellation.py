@@ -28,16 +28,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
-@pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
-
-
 class Connecting:
     """The same right code typed again and again, each time under fresh letters."""
 

@@ -22,16 +22,6 @@ PREVIEWED = """
 """
 
 
-@pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
-
-
 async def issue(acme: Agency, **typed: Any) -> Any:
     return await acme.admin.do("issueToken", ISSUED, agentId=acme.id, **typed)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import orjson
 import pytest
 
 from operations.record import PLATFORM_CHAIN, event_hash
-from server.embedded import Embedded
 from tests.conftest import query
 from tests.policy_variants import NO_RECORDED_PAYMENTS, OUTSIDE_REFUNDS, edit, variant
 from tests.policy_workers import signed_in, sparekey
@@ -43,14 +41,11 @@ class Place:
 
 
 @pytest.fixture
-async def place(postgres: Embedded, template: str, worker_id: str, tmp_path: Path) -> AsyncIterator[Place]:
-    name = f"apply_{worker_id}"
-    await query(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    found = Place(postgres.url_of(name), variant(tmp_path / "base"), tmp_path)
+async def place(own_url: str, tmp_path: Path) -> Place:
+    found = Place(own_url, variant(tmp_path / "base"), tmp_path)
     code, said = await found.run("apply", found.base)
     assert code == 0, said
-    yield found
-    await query(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+    return found
 
 
 async def with_people(place: Place, limit: str) -> Path:

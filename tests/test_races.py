@@ -18,16 +18,6 @@ from tests.stored import copied, events, rows
 from tests.town import Agency, Client, House, Town, wrong
 
 
-@pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
-
-
 @pytest.fixture(params=["slow hash", "quick hash"])
 def hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The slow hash lets callers through two at a time; without it they all arrive at the database together."""

@@ -25,16 +25,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
-
-
-@pytest.fixture
 async def desk(town: Town) -> Agency:
     return await town.agency("Frontdesk", "FRONT_OFFICE_WORKER")
 

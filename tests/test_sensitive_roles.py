@@ -4,63 +4,11 @@ from typing import Any
 
 import pytest
 
-from operations import stretching
+from tests.engaged import confirm, look, permissions_of, statuses
 from tests.stored import events
-from tests.town import ROLES_SET, Agency, Client, House, Town
+from tests.town import Client, House, Town
 
-ENGAGEMENT = """
-query ($id: ID!) {
-  engagement(id: $id) {
-    status version roles { role { key } status expiresAt grantedAt grantedBy { email } }
-    permissions { key } blockers { code waitingFor }
-  }
-}
-"""
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test connects an agent first: here the slow hash need not be slow."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
-
-
-@pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
-
-
-@pytest.fixture
-async def engagement(town: Town, elm_street: House, acme: Agency) -> dict[str, Any]:
-    return await town.engage(elm_street, acme)
-
-
-@pytest.fixture
-async def mia(town: Town, elm_street: House) -> Client:
-    """A manager on the staff of Elm Street."""
-    return await town.staff(elm_street, "mia@elm.example", "manager")
-
-
-async def confirm(client: Client, engagement: dict[str, Any], version: int, **typed: Any) -> Any:
-    typed = {"engagementId": engagement["id"], "expectedVersion": version, **typed}
-    return await client.do("confirmRoles", ROLES_SET, **typed)
-
-
-async def look(client: Client, engagement: dict[str, Any]) -> Any:
-    return await client.ask(ENGAGEMENT, id=engagement["id"])
-
-
-async def permissions_of(client: Client, house: House) -> set[str]:
-    asked = "query ($id: ID!) { viewer { permissions(practiceId: $id) } }"
-    return set((await client.ask(asked, id=house.id))["permissions"])
-
-
-def statuses(engagement: dict[str, Any]) -> dict[str, str]:
-    return {grant["role"]["key"]: grant["status"] for grant in engagement["roles"]}
+pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
 
 
 # --- sensitive roles

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.stored import events, rows
-from tests.town import Agency, Client, House, Town
+from tests.town import Client, House, Town
 
 PASSWORD = "correct horse"
 SIGNED_IN = """
@@ -93,11 +93,6 @@ async def test_only_an_admin_invites(town: Town) -> None:
 
 
 # --- staff
-
-
-@pytest.fixture
-async def elm_street(town: Town) -> House:
-    return await town.practice()
 
 
 async def test_staff_without_an_account_find_their_practice_when_they_sign_up(town: Town, elm_street: House) -> None:
@@ -205,8 +200,3 @@ async def test_another_practices_staff_cannot_be_told_from_nobody(town: Town, el
     nobody = await set_staff(harbour.owner, "01975f0e-0000-7000-8000-000000000001", "scheduler")
     assert theirs == nobody
     assert theirs["problem"] == "NOT_FOUND"
-
-
-@pytest.fixture
-async def acme(town: Town) -> Agency:
-    return await town.agency()
