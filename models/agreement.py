@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tortoise import fields
+from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
@@ -45,6 +46,7 @@ class Agreement(Model):
 
     class Meta:
         table = "agreements"
+        indexes = (Index(name="agreements_newest", fields=("engagement_id", "id")),)
         constraints = (
             UniqueConstraint(
                 name="agreements_one_current",

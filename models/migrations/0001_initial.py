@@ -491,6 +491,7 @@ class Migration(migrations.Migration):
                         condition="terminated_at IS NULL AND superseded_at IS NULL",
                     )
                 ],
+                "indexes": [Index(fields=["engagement_id", "id"], name="agreements_newest")],
                 "pk_attr": "id",
             },
             bases=["Model"],
