@@ -1,4 +1,4 @@
-"""The command `sparekey`: serve, walk, policy, accept, limits."""
+"""The command `sparekey`: serve, walk, operator, policy, accept, limits."""
 
 from __future__ import annotations
 
@@ -56,6 +56,24 @@ def walk(url: str, operator_email: str, operator_password: str) -> None:
     from server import walk as played
 
     sys.exit(played.play(url, operator_email, operator_password))
+
+
+@main.command(help="Make the account with this e-mail an operator of the platform, who verifies agents.")
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="No longer an operator.")
+def operator(email: str, remove: bool) -> None:
+    from authz.load import load
+    from errors import NotFound
+    from operations.operator import set_operator
+    from server.database import with_database
+    from server.settings import CHECKOUT
+
+    digest = load(CHECKOUT / "policies").digest
+    try:
+        changed = with_database(lambda: set_operator(email, not remove, digest, datetime.now(UTC)))
+    except NotFound:
+        raise click.ClickException("nobody has an account with this e-mail; they sign up first") from None
+    click.echo("done" if changed else "nothing to do")
 
 
 @main.command(

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import os
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,16 +18,12 @@ import orjson
 
 from authz.plan import NEEDS_APPROVAL
 from authz.policy import Policy
-from models.connection import connect, disconnect
-from models.migrate import is_current
 from operations import policy as activations
 from operations.policy_planning import FORMAT, Planned, as_json, make_plan
 from server import policy_plan_text
-from server.embedded import Embedded, EmbeddedUnavailable
+from server.database import with_database
 from server.policy_command import policy, set_folder, shipped
 from server.policy_compiler import FilesKeepChanging, SoundSet, from_files, sound_set
-from server.reload import unreachable
-from server.settings import PEPPER_BYTES, SettingsInvalid, from_environment
 
 READY_SECONDS = 0.5  # the workers compile in 0.2 s what is about to come into force, so that no request waits for it
 
@@ -41,7 +35,7 @@ READY_SECONDS = 0.5  # the workers compile in 0.2 s what is about to come into f
 @set_folder
 def plan(folder: Path, out: Path | None) -> None:
     new = _read_set(folder)
-    sys.exit(_with_database(lambda: _plan(new, out)))
+    sys.exit(with_database(lambda: _plan(new, out)))
 
 
 @policy.command(
@@ -52,7 +46,7 @@ def plan(folder: Path, out: Path | None) -> None:
 def apply(arguments: tuple[Path, ...], approve: str | None) -> None:
     planned, folder = _planned_and_folder(arguments)
     new, looked_at = _read_set(folder), _read_plan(planned)
-    sys.exit(_with_database(lambda: _apply(new, looked_at, approve)))
+    sys.exit(with_database(lambda: _apply(new, looked_at, approve)))
 
 
 def _planned_and_folder(arguments: tuple[Path, ...]) -> tuple[Path | None, Path]:
@@ -180,32 +174,3 @@ async def _in_force() -> tuple[Policy | None, datetime | None]:
     if found.sound is None:
         raise click.ClickException(f"the set in force does not load in this version:\n{found.diagnostics}")
     return found.sound.policy, newest.activated_at
-
-
-def _with_database(work: Callable[[], Awaitable[int]]) -> int:
-    """Runs against the database that `sparekey serve` would use."""
-    try:
-        # The pepper hashes codes; a plan has none to hash.
-        settings = from_environment({**os.environ, "SPAREKEY_PEPPER": "-" * PEPPER_BYTES})
-        embedded = None if settings.database_url else Embedded(settings.data_dir)
-        if embedded:
-            embedded.start()
-        return asyncio.run(_connected(settings.database_url or (embedded.url if embedded else ""), work))
-    except (SettingsInvalid, EmbeddedUnavailable) as refusal:
-        raise click.ClickException(str(refusal)) from None
-
-
-async def _connected(url: str, work: Callable[[], Awaitable[int]]) -> int:
-    try:
-        await connect(url, minsize=1, maxsize=2, statement_seconds=60)
-        if not await is_current():
-            raise click.ClickException("the database is not up to date; start the server once")
-        return await work()
-    except click.ClickException:
-        raise
-    except Exception as fault:
-        if unreachable(fault):
-            raise click.ClickException("the database does not answer; see SPAREKEY_DATABASE_URL") from None
-        raise
-    finally:
-        await disconnect()

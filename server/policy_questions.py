@@ -6,10 +6,8 @@ policy what that means.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -164,35 +162,6 @@ async def _people(where: str, who: str | None, policy: Policy, now: datetime) ->
 
 
 def _asked(question: Callable[[], Awaitable[T]]) -> T:
-    """One question to the database of the settings; the embedded one is started when nobody else runs it."""
-    from models.connection import connect, disconnect
+    from server.database import with_database
 
-    async def ask(url: str) -> T:
-        await connect(url, minsize=1, maxsize=1)
-        try:
-            return await question()
-        finally:
-            await disconnect()
-
-    with _database() as url:
-        return asyncio.run(ask(url))
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    from server.embedded import Embedded, EmbeddedUnavailable
-    from server.settings import SettingsInvalid, from_environment
-
-    try:
-        settings = from_environment()
-        if settings.database_url:
-            yield settings.database_url
-            return
-        embedded = Embedded(settings.data_dir)
-        embedded.start()
-    except (SettingsInvalid, EmbeddedUnavailable) as refusal:
-        raise click.ClickException(str(refusal)) from None
-    try:
-        yield embedded.url
-    finally:
-        embedded.stop()
+    return with_database(question)
