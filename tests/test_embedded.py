@@ -148,9 +148,10 @@ async def test_a_stale_pid_file_may_name_a_living_process(server: Embedded) -> N
     kill_server(server)
     server.stop()
     with a_process_of(server) as other:
-        file = server.cluster / "postmaster.pid"
-        lines = file.read_text().splitlines()
-        file.write_text("\n".join([str(other), *lines[1:]]) + "\n")
+        # Both files name the server; the killed one's own number may linger as a zombie's for a moment.
+        for file in (server.cluster / "postmaster.pid", server.socket_folder / f".s.PGSQL.{postmaster.PORT}.lock"):
+            lines = file.read_text().splitlines()
+            file.write_text("\n".join([str(other), *lines[1:]]) + "\n")
         server.start()
         assert await query(server.url, "SELECT 1")
 
