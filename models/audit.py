@@ -40,10 +40,7 @@ class AuditEvent(Model):
 
     class Meta:
         table = "audit_events"
-        indexes = (
-            Index(name="audit_events_practice_page", fields=("practice_id", "id")),
-            Index(name="audit_events_engagement_page", fields=("engagement_id", "id")),
-        )
+        indexes = (Index(name="audit_events_engagement_page", fields=("engagement_id", "id")),)
         constraints = (UniqueConstraint(name="audit_events_chain", fields=("chain_id", "sequence")),)
 
 

@@ -9,10 +9,11 @@ from errors import NotFound
 from models import User
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
+from operations.policy import newest
 from operations.record import About, Who, record
 
 
-async def set_operator(email: str, operator: bool, policy_digest: str, now: datetime) -> bool:
+async def set_operator(email: str, operator: bool, now: datetime) -> bool:
     """Make the person with this e-mail an operator, or no longer one. False where nothing had to change.
 
     Raises NotFound where nobody has an account with this e-mail.
@@ -26,7 +27,9 @@ async def set_operator(email: str, operator: bool, policy_digest: str, now: date
             return False
         user.operator = operator
         await user.save(using_db=connection, update_fields=["operator"])
-        who = Who("command line", None, Party.PLATFORM, policy_digest, now)
+        in_force = await newest(connection)
+        digest = in_force.digest if in_force else ""  # before the first start no policy is in force
+        who = Who("command line", None, Party.PLATFORM, digest, now)
         summary = "made an operator of the platform" if operator else "is no operator of the platform any more"
         before, after = {"operator": not operator}, {"operator": operator}
         about = About(user_id=user.id)

@@ -62,15 +62,12 @@ def walk(url: str, operator_email: str, operator_password: str) -> None:
 @click.argument("email")
 @click.option("--remove", is_flag=True, help="No longer an operator.")
 def operator(email: str, remove: bool) -> None:
-    from authz.load import load
     from errors import NotFound
     from operations.operator import set_operator
     from server.database import with_database
-    from server.settings import CHECKOUT
 
-    digest = load(CHECKOUT / "policies").digest
     try:
-        changed = with_database(lambda: set_operator(email, not remove, digest, datetime.now(UTC)))
+        changed = with_database(lambda: set_operator(email, not remove, datetime.now(UTC)))
     except NotFound:
         raise click.ClickException("nobody has an account with this e-mail; they sign up first") from None
     click.echo("done" if changed else "nothing to do")

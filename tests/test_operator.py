@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from operations.policy import activate
 from tests.stored import events
 from tests.town import Town
 
@@ -27,6 +28,7 @@ async def command(url: str, *words: str) -> tuple[int | None, str]:
 
 async def test_an_operator_is_named_and_verifies_until_removed(town: Town, database_url: str) -> None:
     olga = await town.person("olga@platform.example")
+    await activate(town.policy, "a test", town.clock.now)
     acme = await town.agency(verified=False)
     assert (await olga.do("verifyAgent", "", agentId=acme.id))["problem"] == "NOT_FOUND"
     assert await command(database_url, "Olga@platform.example") == (0, "done")
@@ -34,7 +36,9 @@ async def test_an_operator_is_named_and_verifies_until_removed(town: Town, datab
     assert await command(database_url, "olga@platform.example") == (0, "nothing to do")
     assert await command(database_url, "olga@platform.example", "--remove") == (0, "done")
     assert (await olga.do("verifyAgent", "", agentId=acme.id))["problem"] == "NOT_FOUND"
-    assert [event["after"] for event in await events("user.operator_set")] == [{"operator": True}, {"operator": False}]
+    named, removed = await events("user.operator_set")
+    assert (named["after"], removed["after"]) == ({"operator": True}, {"operator": False})
+    assert named["policy_digest"] == town.policy.digest
 
 
 async def test_nobody_becomes_an_operator_without_an_account(town: Town, database_url: str) -> None:

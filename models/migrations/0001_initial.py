@@ -100,7 +100,6 @@ class Migration(migrations.Migration):
                 "app": "models",
                 "constraints": [UniqueConstraint(fields=("chain_id", "sequence"), name="audit_events_chain")],
                 "indexes": [
-                    Index(fields=["practice_id", "id"], name="audit_events_practice_page"),
                     Index(fields=["engagement_id", "id"], name="audit_events_engagement_page"),
                 ],
                 "pk_attr": "id",
