@@ -22,10 +22,11 @@ from errors import NotFound
 from server import graphiql as graphiql_page
 from server import health
 from server import metrics as metrics_page
+from server.answering import Answering, ExecutableSchema
 from server.documents import Documents
 from server.door import Cookie
 from server.envelope import POLICY, Envelope
-from server.graphql import Endpoint, ExecutableSchema, OpenContext
+from server.graphql import Endpoint, OpenContext
 from server.health import Ready
 from server.http_errors import Code, error
 from server.metrics import Metrics
@@ -57,14 +58,16 @@ def create_app(
     """
     metrics = metrics or Metrics()
     endpoint = Endpoint(
-        schema=schema,
-        documents=Documents(schema.graphql_schema, hide_suggestions=not development),
+        answering=Answering(
+            schema=schema,
+            documents=Documents(schema.graphql_schema, hide_suggestions=not development),
+            public_mutations=frozenset(public_mutations),
+            open_introspection=development,
+        ),
         open_context=open_context,
         clock=clock,
         cookie=Cookie(development, session_absolute_seconds),
         origins=frozenset(origins),
-        public_mutations=frozenset(public_mutations),
-        open_introspection=development,
         metrics=metrics,
         page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
     )

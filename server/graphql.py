@@ -11,50 +11,36 @@ the document says.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from errors import NotSignedIn, Refusal
+from errors import Refusal
 from models.connection import PoolExhausted
 from resolvers.execution import RequestContext, RequestFacts
 from server import body, door, faults, graphiql, media
+from server.answering import Answering
 from server.body import Asked
-from server.documents import Document, Documents
 from server.envelope import POLICY
 from server.http_errors import (
     Code,
     DocumentRejected,
     RequestRejected,
     error,
-    field_errors,
     internal_error,
-    invalid_variables,
     refused_at_the_door,
 )
 from server.metrics import Metrics
 
 OK = "OK"  # in the metrics, beside the closed list of codes
-INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
-
-
-class ExecutableSchema(Protocol):
-    """What the door needs of `resolvers.execution.Schema`."""
-
-    @property
-    def graphql_schema(self) -> GraphQLSchema: ...
-
-    async def run(
-        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any], context: object
-    ) -> ExecutionResult | list[GraphQLError]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +63,11 @@ class Answer:
 class Endpoint:
     """The ASGI application at /graphql."""
 
-    schema: ExecutableSchema
-    documents: Documents
+    answering: Answering
     open_context: OpenContext
     clock: Callable[[], datetime]
     cookie: door.Cookie
     origins: frozenset[str]
-    public_mutations: frozenset[str]
-    open_introspection: bool
     metrics: Metrics
     page: graphiql.Page | None = field(default=None, repr=False)
 
@@ -134,41 +117,16 @@ class Endpoint:
 
     async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str) -> Answer:
         try:
-            document = self.documents.read(asked.query)
-            if context.actor is None and not self._is_public(document):
-                raise NotSignedIn
-            self.documents.validate(document)
-            return Answer(200, await self._run(asked, document, context, request_id))
+            prepared = self.answering.prepare(asked, signed_in=context.actor is not None)
+            if prepared.kind is OperationType.SUBSCRIPTION:
+                message = "subscriptions are not answered by POST"
+                raise DocumentRejected([error(Code.OPERATION_NOT_FOUND, message)])
+            return Answer(200, await self.answering.run(prepared, context, request_id))
         except DocumentRejected as rejected:
             content: dict[str, Any] = {"errors": rejected.errors}
             if rejected.cost is not None:
                 content["extensions"] = {"cost": rejected.cost}
             return Answer(400 if kind == media.GRAPHQL else 200, content)
-
-    async def _run(self, asked: Asked, document: Document, context: RequestContext, request_id: str) -> dict[str, Any]:
-        operation = document.operation(asked.operation_name)
-        if operation.node.operation is OperationType.SUBSCRIPTION:
-            message = "subscriptions are not answered by POST"
-            raise DocumentRejected([error(Code.OPERATION_NOT_FOUND, message)])
-        cost = document.cost(operation, asked.variables)
-        result = await self.schema.run(document.node, operation.name, asked.variables, context)
-        if isinstance(result, list):
-            raise invalid_variables(result)
-        errors = {"errors": field_errors(result.errors, request_id)} if result.errors else {}
-        return {**errors, "data": result.data, "extensions": {"cost": cost}}
-
-    def _is_public(self, document: Document) -> bool:
-        """Whether somebody who is not signed in may ask this: every root field of every operation counts."""
-        operations = document.measure.operations
-        return all(_are_public(each.sum.roots, self._public(each.node.operation)) for each in operations)
-
-    def _public(self, kind: OperationType) -> frozenset[str]:
-        public = self.public_mutations if kind is OperationType.MUTATION else frozenset[str]()
-        return public | INTROSPECTION if self.open_introspection else public
-
-
-def _are_public(roots: Collection[str], public: frozenset[str]) -> bool:
-    return bool(roots) and public.issuperset(roots)
 
 
 def _check(method: str, kind: str | None) -> None:
