@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
@@ -78,6 +78,7 @@ class Context:
     mutations: int = 0
     lists: Lists = field(default_factory=Lists)
     rows: dict[str, DataLoader[UUID, Row | None]] = field(default_factory=dict)
+    met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property
     def now(self) -> datetime:
@@ -96,9 +97,9 @@ class Context:
 
     async def row(self, kind: str, key: UUID) -> Row | None:
         """One row by id; all that are asked for at the same moment are one statement."""
-        if kind not in self.rows:
-            self.rows[kind] = DataLoader(load_fn=lambda keys: _load_rows(kind, keys))
-        return await self.rows[kind].load(key)
+        if (kind, key) in self.met:
+            return self.met[kind, key]
+        return await self._loader(kind).load(key)
 
     async def the(self, kind: str, key: UUID) -> Row:
         """One row that a foreign key or an effect just now says is there."""
@@ -106,6 +107,21 @@ class Context:
         if found is None:
             raise LookupError(f"no {kind} with this id")
         return found
+
+    async def all_the(self, kind: str, keys: Iterable[UUID]) -> Mapping[UUID, Row]:
+        """The rows of these ids, each of which is there."""
+        wanted = dict.fromkeys(keys)
+        missing = [key for key in wanted if (kind, key) not in self.met]
+        for key, found in zip(missing, await self._loader(kind).load_many(missing) if missing else (), strict=True):
+            if found is None:
+                raise LookupError(f"no {kind} with this id")
+            self.met[kind, key] = found
+        return {key: self.met[kind, key] for key in wanted}
+
+    def _loader(self, kind: str) -> DataLoader[UUID, Row | None]:
+        if kind not in self.rows:
+            self.rows[kind] = DataLoader(load_fn=lambda keys: _load_rows(kind, keys))
+        return self.rows[kind]
 
     async def clients(self, agent_id: UUID) -> frozenset[UUID]:
         """The practices whose staff the caller is and that engaged this agent, now or earlier."""
@@ -127,6 +143,7 @@ class Context:
         """What was loaded before a change is not what is there after it."""
         self.lists = Lists()
         self.rows = {}
+        self.met = {}
 
     async def _load_actor(self) -> Actor | None:
         if self.reference is None:

@@ -1,7 +1,8 @@
 """How a document is executed, and what the door and the resolvers agree on.
 
-This is the one file that touches private names of strawberry and graphql-core, so that a new version of either
-breaks here and nowhere else (`tests/test_http_execution.py` asks for each name).
+This file, `executor.py`, `selection.py` and `leaves.py` are the ones that touch private names of strawberry and
+graphql-core, so that a new version of either breaks here and nowhere else (`tests/test_http_execution.py` asks for
+each name).
 
 The library's own `Schema.execute` is not used by the door: it parses and validates again on every request, it
 answers request errors and field errors in the same shape although HTTP needs them apart, and it logs the source
@@ -21,9 +22,11 @@ from typing import Any, Final, Literal, Protocol
 import strawberry
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
 from strawberry.execution import optimized_is_awaitable
+from strawberry.types.arguments import convert_arguments
 from strawberry.types.execution import ExecutionContext
 
 import limits
+from resolvers.executor import Compiled, Executor
 
 
 class SessionChange(enum.Enum):
@@ -77,9 +80,13 @@ class Schema(strawberry.Schema):
         operation_name: str | None,
         variables: Mapping[str, Any],
         context: object,
+        compiled: Compiled | None = None,
     ) -> ExecutionResult | list[GraphQLError]:
-        """Execute a validated document. A list of errors means that execution did not begin (no `data`)."""
-        executor = self.execution_context_class.build(
+        """Execute a validated document. A list of errors means that execution did not begin (no `data`).
+
+        `compiled` is what was compiled for this document before; without it graphql-core does everything.
+        """
+        executor = Executor.build(
             self._schema,
             document,
             context_value=context,
@@ -89,6 +96,8 @@ class Schema(strawberry.Schema):
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # says bool where it could say TypeGuard
             hide_suggestions=True,
             operation_extensions={},
+            compiled=compiled,
+            convert=self._convert,
         )
         if isinstance(executor, list):
             return executor
@@ -98,3 +107,7 @@ class Schema(strawberry.Schema):
         if not isinstance(result, ExecutionResult):
             raise TypeError("incremental delivery is not supported")
         return result
+
+    def _convert(self, field: Any, given: dict[str, Any]) -> dict[str, Any]:
+        registry = self.schema_converter.scalar_registry
+        return convert_arguments(given, field.arguments, scalar_registry=registry, config=self.config)

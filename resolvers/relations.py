@@ -14,8 +14,8 @@ from operations.facts import facts, grants
 from resolvers import objects
 from resolvers.actors import organisation_seat
 from resolvers.context import Context
-from resolvers.edges import edge
-from resolvers.lists import Condition, Listing, Selection
+from resolvers.edges import edge, to_one
+from resolvers.lists import Condition, Listing, Row, Selection
 from resolvers.paging import Cut
 from schema.agent import Agent, AgentMember, ConnectToken
 from schema.engagement import Agreement, Engagement, RoleGrant
@@ -27,6 +27,37 @@ from schema.problem import AlreadyEngaged, NotPermitted, StaleVersion
 
 TOKENS = Listing("tokens", "k.*", "connect_tokens k", "k.id", "k.agent_id")
 MOST_TOKENS = 100  # the newest ones; older tokens are history that the audit keeps
+
+def _practice(context: Context, row: Row) -> Practice:
+    return objects.practice(row)
+
+
+def _user(context: Context, row: Row) -> User:
+    return objects.user(row)
+
+
+def _agent(context: Context, row: Row) -> Agent:
+    return objects.agent(row)
+
+
+def _member(context: Context, row: Row) -> AgentMember:
+    return objects.member(row)
+
+
+def _engagement(context: Context, row: Row) -> Engagement:
+    return objects.engagement(row, context.policy, context.now)
+
+
+to_one(StaffMember, "practice", "practice", "practice_id", _practice)
+to_one(StaffMember, "user", "user", "user_id", _user)
+to_one(AgentMember, "agent", "agent", "agent_id", _agent)
+to_one(AgentMember, "user", "user", "user_id", _user)
+to_one(ConnectToken, "issued_by", "member", "issued_by_id", _member)
+to_one(ConnectToken, "engagement", "engagement", "engagement_id", _engagement)
+to_one(Engagement, "practice", "practice", "practice_id", _practice)
+to_one(Engagement, "agent", "agent", "agent_id", _agent)
+to_one(Engagement, "previous", "engagement", "previous_id", _engagement)
+to_one(RoleGrant, "granted_by", "user", "granted_by_id", _user)
 
 
 @edge(Viewer, "user")
@@ -47,7 +78,7 @@ async def session(context: Context, viewer: Viewer) -> Session:
 
 
 @edge(Viewer, "permissions")
-async def permissions_of_viewer(context: Context, viewer: Viewer, practice_id: str) -> list[strawberry.ID]:
+def permissions_of_viewer(context: Context, viewer: Viewer, practice_id: str) -> list[strawberry.ID]:
     """What the viewer holds in a practice; nothing for one that they have nothing to do with."""
     practice = parse(practice_id)
     if practice is None:
@@ -58,75 +89,30 @@ async def permissions_of_viewer(context: Context, viewer: Viewer, practice_id: s
     return [strawberry.ID(key) for key in sorted(held)]
 
 
-@edge(StaffMember, "practice")
-async def practice_of_staff(context: Context, staff: StaffMember) -> Practice:
-    return objects.practice(await context.the("practice", staff.row["practice_id"]))
-
-
-@edge(StaffMember, "user")
-async def user_of_staff(context: Context, staff: StaffMember) -> User:
-    return objects.user(await context.the("user", staff.row["user_id"]))
-
-
 @edge(StaffMember, "roles")
-async def roles_of_staff(context: Context, staff: StaffMember) -> list[Role]:
+def roles_of_staff(context: Context, staff: StaffMember) -> list[Role]:
     return [_role(context, key) for key in staff.row["roles"]]
 
 
-@edge(AgentMember, "agent")
-async def agent_of_member(context: Context, member: AgentMember) -> Agent:
-    return objects.agent(await context.the("agent", member.row["agent_id"]))
-
-
-@edge(AgentMember, "user")
-async def user_of_member(context: Context, member: AgentMember) -> User:
-    return objects.user(await context.the("user", member.row["user_id"]))
-
-
 @edge(Agent, "tokens")
-async def tokens(context: Context, agent: Agent, live: bool) -> list[ConnectToken]:
+async def tokens(context: Context, agent: Agent, live: bool | None) -> list[ConnectToken]:
     """Newest first. Live ones are those that a practice could still use."""
     attempts = context.policy.tokens.attempts
     usable = Condition("k.state = 'issued' AND k.expires_at > %s AND k.attempts < %s", (context.now, attempts))
-    selection = Selection(TOKENS, UUID(agent.id), (usable,) if live else ())
+    selection = Selection(TOKENS, UUID(agent.id), () if live is False else (usable,))
     newest = await context.lists.page(selection, Cut(MOST_TOKENS, backwards=True, after=None, before=None))
     return [objects.token(row, attempts, context.now) for row in reversed(newest.rows)]
 
 
-@edge(ConnectToken, "issued_by")
-async def issuer(context: Context, token: ConnectToken) -> AgentMember:
-    return objects.member(await context.the("member", token.row["issued_by_id"]))
-
-
-@edge(ConnectToken, "engagement")
-async def engagement_of_token(context: Context, token: ConnectToken) -> Engagement | None:
-    return await _engagement(context, token.row["engagement_id"])
-
-
-@edge(Engagement, "practice")
-async def practice_of_engagement(context: Context, engagement: Engagement) -> Practice:
-    return objects.practice(await context.the("practice", engagement.row["practice_id"]))
-
-
-@edge(Engagement, "agent")
-async def agent_of_engagement(context: Context, engagement: Engagement) -> Agent:
-    return objects.agent(await context.the("agent", engagement.row["agent_id"]))
-
-
 @edge(Engagement, "external_ref")
-async def external_ref(context: Context, engagement: Engagement) -> str | None:
+def external_ref(context: Context, engagement: Engagement) -> str | None:
     """The agent's own client number is nobody else's business."""
     own = context.actor is not None and engagement.row["agent_id"] in context.actor.agents
     return engagement.row["external_ref"] if own else None
 
 
-@edge(Engagement, "previous")
-async def previous(context: Context, engagement: Engagement) -> Engagement | None:
-    return await _engagement(context, engagement.row["previous_id"])
-
-
 @edge(Engagement, "roles")
-async def roles_of_engagement(context: Context, engagement: Engagement) -> list[RoleGrant]:
+def roles_of_engagement(context: Context, engagement: Engagement) -> list[RoleGrant]:
     granted = []
     for stored in grants(engagement.row):
         status = grant_status(
@@ -144,24 +130,19 @@ async def roles_of_engagement(context: Context, engagement: Engagement) -> list[
 
 
 @edge(RoleGrant, "role")
-async def role_of_grant(context: Context, grant: RoleGrant) -> Role:
+def role_of_grant(context: Context, grant: RoleGrant) -> Role:
     return _role(context, grant.row["role"])
 
 
-@edge(RoleGrant, "granted_by")
-async def granter(context: Context, grant: RoleGrant) -> User:
-    return objects.user(await context.the("user", grant.row["granted_by_id"]))
-
-
 @edge(Engagement, "permissions")
-async def permissions_of_engagement(context: Context, engagement: Engagement) -> list[Permission]:
+def permissions_of_engagement(context: Context, engagement: Engagement) -> list[Permission]:
     """The widest that anybody of the agent can have there now."""
     seat = organisation_seat(facts(engagement.row), context.policy, context.now)
     return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
 
 
 @edge(Engagement, "agreement")
-async def agreement(context: Context, engagement: Engagement) -> Agreement:
+def agreement(context: Context, engagement: Engagement) -> Agreement:
     stored = facts(engagement.row)
     recorded = stored.agreement
     return Agreement(
@@ -176,46 +157,40 @@ async def agreement(context: Context, engagement: Engagement) -> Agreement:
 
 
 @edge(Policy, "permissions")
-async def permissions_of_policy(context: Context, policy: Policy) -> list[Permission]:
+def permissions_of_policy(context: Context, policy: Policy) -> list[Permission]:
     return [objects.permission(found) for _, found in sorted(context.policy.permissions.items())]
 
 
 @edge(Policy, "roles")
-async def roles_of_policy(context: Context, policy: Policy) -> list[Role]:
+def roles_of_policy(context: Context, policy: Policy) -> list[Role]:
     return [objects.role(found) for _, found in sorted(context.policy.roles.items())]
 
 
 @edge(Role, "includes")
-async def included(context: Context, role: Role) -> list[Role]:
+def included(context: Context, role: Role) -> list[Role]:
     found = context.policy.roles.get(role.key)
     return [_role(context, key) for key in (found.includes if found else ())]
 
 
 @edge(Role, "permissions")
-async def permissions_of_role(context: Context, role: Role) -> list[Permission]:
+def permissions_of_role(context: Context, role: Role) -> list[Permission]:
     found = context.policy.roles.get(role.key)
     return [objects.permission(context.policy.permissions[key]) for key in sorted(found.permissions if found else ())]
 
 
 @edge(NotPermitted, "held_by")
-async def held_by(context: Context, problem: NotPermitted) -> list[Role]:
+def held_by(context: Context, problem: NotPermitted) -> list[Role]:
     return [_role(context, key) for key in problem.refusal.fields["held_by"]]
 
 
 @edge(AlreadyEngaged, "engagement")
-async def standing(context: Context, problem: AlreadyEngaged) -> Engagement | None:
-    return await _engagement(context, problem.refusal.fields["engagement_id"])
+async def standing(context: Context, problem: AlreadyEngaged) -> Engagement:
+    return _engagement(context, await context.the("engagement", problem.refusal.fields["engagement_id"]))
 
 
 @edge(StaleVersion, "current")
-async def current(context: Context, problem: StaleVersion) -> Engagement | None:
-    return await _engagement(context, problem.refusal.fields["engagement_id"])
-
-
-async def _engagement(context: Context, key: UUID | None) -> Engagement | None:
-    if key is None:
-        return None
-    return objects.engagement(await context.the("engagement", key), context.policy, context.now)
+async def current(context: Context, problem: StaleVersion) -> Engagement:
+    return _engagement(context, await context.the("engagement", problem.refusal.fields["engagement_id"]))
 
 
 def _role(context: Context, key: str) -> Role:

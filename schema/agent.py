@@ -42,7 +42,7 @@ async def engagements_by_status(
 
 
 async def _tokens(root: Any, info: strawberry.Info, live: Live = True) -> Any:
-    return await follow(root, info, live=live is not False)
+    return await follow(root, info, live=live)
 
 
 @strawberry.type(

@@ -16,6 +16,7 @@ from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, 
 
 from errors import NotSignedIn
 from resolvers.execution import RequestContext
+from resolvers.executor import Compiled
 from server.body import Asked
 from server.documents import Document, Documents
 from server.http_errors import field_errors, invalid_variables
@@ -31,7 +32,12 @@ class ExecutableSchema(Protocol):
     def graphql_schema(self) -> GraphQLSchema: ...
 
     async def run(
-        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any], context: object
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        context: object,
+        compiled: Compiled | None = None,
     ) -> ExecutionResult | list[GraphQLError]: ...
 
 
@@ -68,8 +74,8 @@ class Answering:
 
     async def run(self, prepared: Prepared, context: RequestContext, request_id: str) -> dict[str, Any]:
         """The body of the answer to a query or mutation. Raises DocumentRejected for variables that do not fit."""
-        asked, node = prepared.asked, prepared.document.node
-        result = await self.schema.run(node, prepared.operation.name, asked.variables, context)
+        document, name = prepared.document, prepared.operation.name
+        result = await self.schema.run(document.node, name, prepared.asked.variables, context, document.compiled)
         if isinstance(result, list):
             raise invalid_variables(result)
         return body(result, prepared.cost, request_id)

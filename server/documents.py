@@ -20,6 +20,7 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.validate import ValidationAbortedError
 
 import limits
+from resolvers.executor import Compiled
 from server import measure, redaction
 from server.http_errors import Code, DocumentRejected, ErrorBody, error, located
 from server.measure import Measure, Operation
@@ -37,6 +38,7 @@ _LITERAL = re.compile(r'"|(?<![A-Za-z0-9_])[0-9]')
 class Document:
     node: DocumentNode
     measure: Measure
+    compiled: Compiled
     invalid: list[ErrorBody] | None = None  # what the schema says against it; None until it was asked
 
     def operation(self, name: str | None) -> Operation:
@@ -99,7 +101,7 @@ class Documents:
                 max_lexical_tokens=limits.of("document_tokens"),
                 max_comments=limits.of("document_comments"),
             )
-            document = Document(node, measure.of(self._schema, node))
+            document = Document(node, measure.of(self._schema, node), Compiled.of(node))
         except GraphQLSyntaxError as syntax:
             return [_unparsable(syntax)]
         except measure.Cycle:

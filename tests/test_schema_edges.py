@@ -118,12 +118,12 @@ def test_a_filter_by_status_arrives_as_enum_members() -> None:
     assert context.asked[0][3]["status"] == [EngagementStatus.ACTIVE]
 
 
-def test_live_tokens_are_the_default_and_null_is_the_default() -> None:
+def test_live_tokens_are_the_default_and_null_is_passed_on() -> None:
     context = Context(Agent_tokens=[])
     tokens = "a: tokens { id } b: tokens(live: null) { id } c: tokens(live: false) { id }"
     document = f'{{ node(id: "acme") {{ ... on Agent {{ {tokens} }} }} }}'
     _execute(document, context)
-    assert [given["live"] for *_, given in context.asked] == [True, True, False]
+    assert [given["live"] for *_, given in context.asked] == [True, None, False]
 
 
 def test_the_total_of_a_page_is_counted_only_when_asked() -> None:

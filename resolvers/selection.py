@@ -1,0 +1,297 @@
+"""Selections compiled once, completed for many objects at a time.
+
+graphql-core resolves and completes every field of every object on its own: 20 engagements with their agents and
+roles are some hundred coroutines. A compiled selection takes all objects of one level together: a plain field is a
+loop over them, an edge is asked for all of them at once.
+
+Compiled is what has no surprises: plain fields, edges of `edges.py`, objects of exactly the class the schema names,
+lists of them, interfaces and unions of such classes. Anything else is not compiled, and whatever is met at run time
+that graphql-core would report as an error is raised (Unexpected, or the exception itself): `executor.py` then lets
+graphql-core execute the same selection from the same object, so that errors, their paths and their order are its own.
+Only reads are repeated by that: a mutation's own resolver stands above every compiled selection.
+
+The fields of a selection are found by graphql-core's own `collect_subfields`; so fragments, type conditions, merging
+and directives mean what they mean there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from graphql import (
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import gather_with_cancel
+
+from resolvers import edges, leaves
+from resolvers.edges import Edge
+from resolvers.leaves import Unexpected
+
+Output: TypeAlias = dict[str, Any]
+
+STRAWBERRY = "strawberry-definition"  # where the library keeps its own definition of a GraphQL type or field
+
+
+class NotCompiled(Exception):
+    """This selection is graphql-core's."""
+
+
+class Compiler(Protocol):
+    """What compiling needs of the executor. It is asked at run time too: for the members of a union as they appear."""
+
+    def collect_subfields(self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList) -> Any: ...
+
+    def possible_types(self, type_: Any) -> Iterable[GraphQLObjectType]: ...
+
+    def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]: ...
+
+
+@dataclass(slots=True)
+class Pass:
+    """One go over objects that are all there. What has to be awaited is noted, and nothing of it has begun yet."""
+
+    context: Any
+    compiler: Compiler
+    waiting: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+
+    async def then(self, fill: Callable[[Pass], object]) -> None:
+        """The next go, over what was awaited."""
+        following = Pass(self.context, self.compiler)
+        following.begin(fill)
+        await following.settle()
+
+    def begin(self, fill: Callable[[Pass], Any]) -> Any:
+        try:
+            return fill(self)
+        except BaseException:
+            for each in self.waiting:
+                each.close()
+            raise
+
+    async def settle(self) -> None:
+        """When one fails, the others are ended before that is told."""
+        if len(self.waiting) == 1:
+            await self.waiting[0]
+        elif self.waiting:
+            await gather_with_cancel(*self.waiting)
+
+
+class Shape(Protocol):
+    """How values of one type are completed, many at a time."""
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]: ...
+
+
+class Field(Protocol):
+    """One field of a selection: it writes its answer into the output of each parent."""
+
+    def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None: ...
+
+
+@dataclass(slots=True)
+class Selection:
+    """The fields of an object. `origin` is the class its objects have."""
+
+    origin: type
+    fields: tuple[Field, ...] = ()
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        origin = self.origin
+        for value in values:
+            if type(value) is not origin:
+                raise Unexpected
+        outputs: list[Output] = [{} for _ in values]
+        if outputs:
+            for each in self.fields:
+                each.fill(now, values, outputs)
+        return outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    finish: leaves.Complete
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        return list(map(self.finish, values))
+
+
+@dataclass(frozen=True, slots=True)
+class NotNull:
+    inner: Shape
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        for value in values:
+            if value is None:
+                raise Unexpected
+        return self.inner.complete(now, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    inner: Shape
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        there = [value for value in values if value is not None]
+        completed = self.inner.complete(now, there)
+        if len(there) == len(values):
+            return completed
+        rest = iter(completed)
+        return [None if value is None else next(rest) for value in values]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list: the items of all lists are completed together."""
+
+    item: Shape
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        for value in values:
+            if type(value) is not list:
+                raise Unexpected
+        completed = self.item.complete(now, [item for value in values for item in value])
+        lists, start = [], 0
+        for value in values:
+            lists.append(completed[start : start + len(value)])
+            start += len(value)
+        return lists
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """An interface or a union: the objects of each class are completed together."""
+
+    details: FieldDetailsList
+    types: dict[type, GraphQLObjectType]
+    known: dict[type, Selection] = field(default_factory=dict)
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        outputs: list[Any] = [None] * len(values)
+        for origin in dict.fromkeys(map(type, values)):
+            places = [place for place, value in enumerate(values) if type(value) is origin]
+            completed = self._of(now.compiler, origin).complete(now, [values[place] for place in places])
+            for place, output in zip(places, completed, strict=True):
+                outputs[place] = output
+        return outputs
+
+    def _of(self, compiler: Compiler, origin: type) -> Selection:
+        if origin not in self.known:
+            if origin not in self.types:
+                raise Unexpected
+            self.known[origin] = selection(compiler, self.types[origin], self.details)
+        return self.known[origin]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeName:
+    name: str
+    value: str
+
+    def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            output[self.name] = self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An attribute of the object."""
+
+    name: str
+    attribute: str
+    shape: Shape
+
+    def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
+        attribute = self.attribute
+        _write(self.name, self.shape.complete(now, [getattr(parent, attribute) for parent in parents]), outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An edge, asked for all parents at once."""
+
+    name: str
+    edge: Edge
+    shape: Shape
+    definition: GraphQLField
+    details: FieldDetailsList
+
+    def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
+        given = now.compiler.arguments(self.definition, self.details) if self.definition.args else {}
+        if not self.edge.waits:
+            found = edges.answers(now.context, self.edge, parents, given)
+            _write(self.name, self.shape.complete(now, found), outputs)
+            return
+        _write(self.name, [None] * len(outputs), outputs)  # keeps its place while the answer is awaited
+        now.waiting.append(self._later(now, parents, outputs, given))
+
+    async def _later(
+        self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output], given: dict[str, Any]
+    ) -> None:
+        found = await edges.awaited(now.context, self.edge, parents, given)
+        await now.then(lambda then: _write(self.name, self.shape.complete(then, found), outputs))
+
+
+def _write(name: str, values: Sequence[Any], outputs: Sequence[Output]) -> None:
+    for output, value in zip(outputs, values, strict=True):
+        output[name] = value
+
+
+def selection(compiler: Compiler, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
+    """Compile what `details` select of an object of this type. Raises NotCompiled."""
+    collected = compiler.collect_subfields(type_, details)
+    if collected.new_defer_usages:
+        raise NotCompiled
+    found = collected.grouped_field_set.items()
+    return Selection(_origin(type_), tuple(_field(compiler, type_, name, inner) for name, inner in found))
+
+
+def _field(compiler: Compiler, parent: GraphQLObjectType, name: str, details: FieldDetailsList) -> Field:
+    node = details[0].node
+    if node.name.value == "__typename":
+        return TypeName(name, parent.name)
+    definition = parent.fields.get(node.name.value)
+    ours = definition.extensions.get(STRAWBERRY) if definition else None
+    if definition is None or ours is None or ours.extensions:
+        raise NotCompiled
+    if ours.is_basic_field:
+        return Plain(name, ours.python_name, _shape(compiler, definition.type, details))
+    edge = edges.known(_origin(parent), ours.python_name)
+    if edge is None:
+        raise NotCompiled
+    return Asked(name, edge, _shape(compiler, definition.type, details), definition, details)
+
+
+def _shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
+    if is_non_null_type(type_):
+        return NotNull(_bare(compiler, type_.of_type, details))
+    return Nullable(_bare(compiler, type_, details))
+
+
+def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:
+    if is_list_type(type_):
+        return Items(_shape(compiler, type_.of_type, details))
+    if is_leaf_type(type_):
+        return Leaf(leaves.of(type_))
+    if is_object_type(type_):
+        return selection(compiler, type_, details)
+    if is_abstract_type(type_):
+        return OneOf(details, {_origin(each): each for each in compiler.possible_types(type_)})
+    raise NotCompiled
+
+
+def _origin(type_: GraphQLObjectType) -> type:
+    ours = type_.extensions.get(STRAWBERRY)
+    if ours is None:
+        raise NotCompiled
+    origin: type = ours.origin
+    return origin
