@@ -174,7 +174,7 @@ class Class:
 class Policy:
     """One activated set. `digest` is its meaning, `source_digest` its bytes; the first is the identity.
 
-    `classes` is a memory of `authz/seat_class.py` and no part of the value.
+    `classes` is a memory of `authz/seat_class.py`, `waiting` one of `agreement_needed`; they are no part of the value.
     """
 
     name: str
@@ -195,8 +195,9 @@ class Policy:
     training: Training
     limits: Mapping[str, int] = field(default_factory=dict)
     classes: dict[tuple[str, str | None, frozenset[str], bool], Class] = field(
-        default_factory=dict, repr=False, compare=False
+        default_factory=dict, init=False, repr=False, compare=False
     )
+    waiting: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def roles_holding(self, permission: str, held_by: str | None = None) -> tuple[Role, ...]:
         """The roles that give a permission, the smallest first; for agents only where a ceiling lets it through."""
@@ -221,12 +222,15 @@ class Policy:
         kind = self.agents.get(agent_kind)
         if kind is None or kind.agreement == "required":
             return True
-        waiting = self.waits_for_agreement(kind)
-        return any(
-            waiting & kind.ceiling & self.roles[role].permissions
-            for role in roles
-            if role in self.roles and role in kind.roles
-        )
+        return any(self._needed_for(kind, role) for role in roles if role in self.roles and role in kind.roles)
+
+    def _needed_for(self, kind: AgentKind, role: str) -> bool:
+        """Asked of every engagement on every page, and always the same for a kind and a role."""
+        found = self.waiting.get((kind.key, role))
+        if found is None:
+            reached = self.waits_for_agreement(kind) & kind.ceiling & self.roles[role].permissions
+            found = self.waiting[kind.key, role] = bool(reached)
+        return found
 
     def waits_for_agreement(self, kind: AgentKind) -> frozenset[str]:
         """The permissions that this kind has only while an agreement is in force."""

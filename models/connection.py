@@ -11,9 +11,23 @@ from typing import Any
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.context import TortoiseContext
 
+from models import memory
 from models.asyncpg_client import AsyncpgClient, PoolExhausted
+from models.reading import Readers, Row
 
-__all__ = ["APP", "Connection", "PoolExhausted", "client", "connect", "disconnect", "options"]
+__all__ = [
+    "APP",
+    "Connection",
+    "PoolExhausted",
+    "Row",
+    "client",
+    "connect",
+    "disconnect",
+    "options",
+    "read",
+    "readers",
+    "watched_read",
+]
 
 APP = "models"  # tortoise's name for this folder, in migrations and in references between models
 
@@ -25,6 +39,7 @@ IDLE_SECONDS = 15.0  # a transaction left open by a fault; above the deadline, s
 ACQUIRE_SECONDS = 1.0  # waiting for a free connection: "busy" must be an answer within a second
 
 _context: TortoiseContext | None = None
+_readers: Readers | None = None
 
 
 def options(
@@ -55,12 +70,12 @@ async def connect(
     url: str, *, minsize: int = 2, maxsize: int = 16, statement_seconds: float = STATEMENT_SECONDS
 ) -> None:
     """Open the pool and make every model usable. Fails here, not at the first query, if nobody answers."""
-    global _context
+    global _context, _readers
     if _context is not None:
         raise RuntimeError("the database is connected already: call disconnect() first")
     credentials = options(url, minsize=minsize, maxsize=maxsize, statement_seconds=statement_seconds)
     context = TortoiseContext()
-    _context = context
+    _context, _readers = context, _reading(credentials, maxsize)
     try:
         with context:  # models ask for the current context while they are set up; afterwards it is the global one
             await context.init(config=_config(credentials), _enable_global_fallback=True)
@@ -68,6 +83,13 @@ async def connect(
     except BaseException:
         await disconnect()
         raise
+
+
+def _reading(credentials: dict[str, Any], maxsize: int) -> Readers:
+    """Half as many again as the pool has: a read holds its connection for one statement only."""
+    settings = {**credentials["server_settings"], "default_transaction_read_only": "on", "application_name": "sparekey"}
+    options = {"command_timeout": credentials["command_timeout"], "server_settings": settings}
+    return Readers(credentials["dsn"], max(1, maxsize // 2), ACQUIRE_SECONDS, options)
 
 
 def _config(credentials: dict[str, Any]) -> dict[str, Any]:
@@ -81,10 +103,33 @@ def _config(credentials: dict[str, Any]) -> dict[str, Any]:
 
 async def disconnect() -> None:
     """Close the pool. Harmless when there is none."""
-    global _context
+    global _context, _readers
     context, _context = _context, None
+    readers, _readers = _readers, None
+    if readers is not None:
+        readers.close()
     if context is not None:
         await context.close_connections()
+
+
+async def read(sql: str, *values: Any) -> list[Row]:
+    """The rows of one statement that changes nothing, outside a unit of work. Raises PoolExhausted.
+
+    What is made of them is not remembered: see `watched_read`.
+    """
+    memory.spoil()
+    return await readers().read(sql, *values)
+
+
+async def watched_read(sql: str, *values: Any) -> list[Row]:
+    """The same for a caller who notes (`models.memory.note`) every row on which the result depends."""
+    return await readers().read(sql, *values)
+
+
+def readers() -> Readers:
+    if _readers is None:
+        raise RuntimeError("the database is not connected: call connect() first")
+    return _readers
 
 
 def client() -> AsyncpgClient:

@@ -16,12 +16,18 @@ from errors import EngagementEnded, NotFound, StaleVersion
 from models.connection import Connection
 
 # Everything that an engagement's life depends on, one row each: `e` is the engagement, `a` the agent, `p` the practice.
+# With them come the rows of the agent and of the practice, because almost nobody asks for an engagement without one.
 COLUMNS = """
-e.*, a.kind AS agent_kind, a.legal_name AS agent_name, a.suspended_at AS agent_suspended_at,
-a.closed_at AS agent_closed_at, p.closed_at AS practice_closed_at,
-(SELECT jsonb_agg(to_jsonb(g) ORDER BY g.role) FROM role_grants g
-    WHERE g.engagement_id = e.id AND g.removed_at IS NULL) AS grants,
-(SELECT to_jsonb(s) FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
+e.*, a.kind AS agent_kind, a.legal_name AS agent_legal_name, a.city AS agent_city, a.address AS agent_address,
+a.phone AS agent_phone, a.email AS agent_email, a.verified_at AS agent_verified_at,
+a.suspended_at AS agent_suspended_at, a.closed_at AS agent_closed_at,
+p.name AS practice_name, p.kind AS practice_kind, p.incorporated AS practice_incorporated,
+p.closed_at AS practice_closed_at,
+(SELECT json_agg(json_build_array(g.role, g.granted_at, g.confirmed_at, g.expires_at, g.id, g.granted_by_id)
+    ORDER BY g.role) FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL) AS grants,
+(SELECT json_build_array(s.basis, s.requested_at, s.agent_signed_at, s.practice_signed_at, s.effective_on, s.expires_on,
+    s.document_ref, s.document_sha256, s.waived_at, s.terminated_at)
+    FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
     ORDER BY s.id DESC LIMIT 1) AS agreement
 """
 TABLES = "engagements e JOIN agents a ON a.id = e.agent_id JOIN practices p ON p.id = e.practice_id"
@@ -33,21 +39,11 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredGrant:
-    id: UUID
-    role: str
-    granted_by: UUID
-    granted_at: datetime
-    confirmed_at: datetime | None
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Held:
     """An engagement that this transaction holds: its row, its grants and what they mean now."""
 
     row: Row
-    grants: tuple[StoredGrant, ...]
+    grants: tuple[Grant, ...]
     life: Life
 
     @property
@@ -68,7 +64,8 @@ async def hold(connection: Connection, access: Access, engagement_id: UUID) -> H
     rows = await connection.execute_query_dict(_READ, [engagement_id])
     if not rows:
         raise NotFound
-    return Held(rows[0], grants(rows[0]), life(facts(rows[0]), access.policy, access.now))
+    stored = facts(rows[0])
+    return Held(rows[0], stored.grants, life(stored, access.policy, access.now))
 
 
 async def hold_to_change(connection: Connection, access: Access, engagement_id: UUID, expected: int) -> Held:
@@ -90,7 +87,7 @@ def facts(row: Row) -> Facts:
         started_at=row["started_at"],
         expires_at=row["expires_at"],
         agent_kind=row["agent_kind"],
-        grants=tuple(Grant(g.role, g.granted_at, g.confirmed_at, g.expires_at) for g in grants(row)),
+        grants=_grants(row["grants"]),
         agreement=_agreement(row["agreement"]),
         suspended_at=row["suspended_at"],
         ended_at=row["ended_at"],
@@ -101,36 +98,33 @@ def facts(row: Row) -> Facts:
     )
 
 
-def grants(row: Row) -> tuple[StoredGrant, ...]:
-    """The grants of a row that are not removed, by role."""
+def _grants(stored: Any) -> tuple[Grant, ...]:
+    """Those that are not removed, by role."""
+    if stored is None:
+        return ()
     return tuple(
-        StoredGrant(
-            UUID(stored["id"]),
-            stored["role"],
-            UUID(stored["granted_by_id"]),
-            datetime.fromisoformat(stored["granted_at"]),
-            _time(stored["confirmed_at"]),
-            _time(stored["expires_at"]),
-        )
-        for stored in _json(row["grants"]) or ()
+        [
+            Grant(role, datetime.fromisoformat(granted_at), _time(confirmed_at), _time(expires_at), key, granted_by)
+            for role, granted_at, confirmed_at, expires_at, key, granted_by in _json(stored)
+        ]
     )
 
 
 def _agreement(stored: Any) -> AgreementFacts | None:
-    row = _json(stored)
-    if row is None:
+    if stored is None:
         return None
+    basis, requested, by_agent, by_practice, effective, expires, ref, sha256, waived, terminated = _json(stored)
     return AgreementFacts(
-        basis=row["basis"],
-        requested_at=_time(row["requested_at"]),
-        agent_signed_at=_time(row["agent_signed_at"]),
-        practice_signed_at=_time(row["practice_signed_at"]),
-        effective_on=_day(row["effective_on"]),
-        expires_on=_day(row["expires_on"]),
-        document_ref=row["document_ref"],
-        document_sha256=row["document_sha256"],
-        waived_at=_time(row["waived_at"]),
-        terminated_at=_time(row["terminated_at"]),
+        basis,
+        _time(requested),
+        _time(by_agent),
+        _time(by_practice),
+        _day(effective),
+        _day(expires),
+        ref,
+        sha256,
+        _time(waived),
+        _time(terminated),
     )
 
 

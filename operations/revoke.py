@@ -58,7 +58,7 @@ async def _end(connection: Connection, access: Access, held: Held, reason: str |
     about = About(access.place.practice, held.agent_id, held.id)
     before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
     after = {**cut, "end_reason": end_reason, "note": reason}
-    summary = f"ended the work of {held.row['agent_name']}"
+    summary = f"ended the work of {held.row['agent_legal_name']}"
     ended_earlier = held.row["ended_at"] is not None  # then the record has its end, and this is only the receipt
     event = "engagement.receipt_given" if ended_earlier else "engagement.ended"
     audit_hash = await record(connection, who(access, about), event, about, summary, before=before, after=after)

@@ -11,12 +11,13 @@ from uuid import UUID
 import limits
 from authz.actor import Access
 from authz.advice import role_warnings, task_named
+from authz.life import Grant
 from authz.policy import Role, Task
 from errors import InvalidInput, RoleNotGrantable, WarningsNotAcknowledged
 from models import Engagement, RoleGrant
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
-from operations.facts import Held, StoredGrant, hold_to_change
+from operations.facts import Held, hold_to_change
 from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
 from operations.record import About, record, who
@@ -32,8 +33,8 @@ class _Change:
 
     wanted: Mapping[str, datetime | None]
     added: tuple[Role, ...]
-    removed: tuple[StoredGrant, ...]
-    confirmed: tuple[StoredGrant, ...]
+    removed: tuple[Grant, ...]
+    confirmed: tuple[Grant, ...]
 
     @property
     def empty(self) -> bool:
@@ -154,8 +155,8 @@ def _refuse_own_agent(access: Access, held: Held, changed: Sequence[str]) -> Non
 
 async def _apply(connection: Connection, access: Access, held: Held, change: _Change) -> None:
     by = access.actor.user_id
-    removed = [grant.id for grant in change.removed]
-    confirmed = [grant.id for grant in change.confirmed]
+    removed = [UUID(grant.id) for grant in change.removed]
+    confirmed = [UUID(grant.id) for grant in change.confirmed]
     await RoleGrant.filter(id__in=removed).using_db(connection).update(removed_at=access.now, removed_by_id=by)
     await RoleGrant.filter(id__in=confirmed).using_db(connection).update(confirmed_at=access.now, confirmed_by_id=by)
     for role in change.added:
@@ -192,7 +193,7 @@ async def _record(
     }
     before = {"roles": [grant.role for grant in held.grants], "version": held.row["version"]}
     titles = ", ".join(access.policy.roles[key].title for key in sorted(change.wanted)) or "none"
-    summary = f"set the roles of {held.row['agent_name']}: {titles}"[:500]
+    summary = f"set the roles of {held.row['agent_legal_name']}: {titles}"[:500]
     await record(connection, who(access, about), "engagement.roles_set", about, summary, before=before, after=after)
 
 

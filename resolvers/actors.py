@@ -12,14 +12,15 @@ import orjson
 
 from authz.actor import Actor
 from authz.decide import Seat
-from authz.life import Facts, Life, Status, is_in_force, life
+from authz.life import Facts, Life, Status, changes_at, is_in_force, life
 from authz.policy import Policy
-from models.connection import client
+from models.connection import client, watched_read
+from models.memory import hold_until, note
 from operations.facts import COLUMNS, TABLES, facts
 from operations.session import reference_hash
 
 _SESSION = """
-SELECT s.id, s.reauthenticated_at, s.last_seen_at, u.id AS user_id, u.name, u.operator,
+SELECT s.id, s.reauthenticated_at, s.last_seen_at, s.expires_at, u.id AS user_id, u.name, u.operator,
     (SELECT max(number) FROM policy_activations) AS activation,
     (SELECT jsonb_agg(jsonb_build_object('practice', t.practice_id, 'roles', t.roles, 'open', p.closed_at IS NULL))
         FROM staff_members t JOIN practices p ON p.id = t.practice_id
@@ -33,7 +34,7 @@ WHERE s.reference_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.l
     AND u.disabled_at IS NULL
 """
 _ENGAGEMENTS = f"""
-SELECT {COLUMNS}, a.verified_at AS agent_verified_at,
+SELECT {COLUMNS},
     EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
         AS assigned,
     (SELECT s.cap FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
@@ -60,18 +61,24 @@ async def load_actor(
     so that nobody is judged by one that was replaced before the question was asked.
     """
     since = now - timedelta(seconds=idle_seconds)
-    rows = await client().execute_query_dict(_SESSION, [reference_hash(reference), now, since])
+    rows = await watched_read(_SESSION, reference_hash(reference), now, since)
     if not rows:
         return None
     (row,) = rows
-    if now - row["last_seen_at"] >= SEEN_EVERY:
+    seen = row["last_seen_at"]
+    if now - seen >= SEEN_EVERY:
         await client().execute_query_dict(_SEEN, [row["id"], now])
+        seen = now
+    note(("sessions.id", row["id"]), ("users.id", row["user_id"]))
+    hold_until(min(row["expires_at"], seen + min(SEEN_EVERY, timedelta(seconds=idle_seconds))))
     return await _actor(row, await policy_at(row["activation"] or 0), now, address)
 
 
 async def _actor(row: Mapping[str, Any], policy: Policy, now: datetime, address: str) -> Actor:
     members = orjson.loads(row["members"] or "[]")
     practices = _staff_seats(orjson.loads(row["staff"] or "[]"))
+    note(("staff_members.user_id", row["user_id"]), ("agent_members.user_id", row["user_id"]))
+    note(*(("practices.id", practice) for practice in practices))
     for practice, seat in await _engagement_seats(members, policy, now):
         practices[practice].append(seat)
     return Actor(
@@ -116,9 +123,18 @@ async def _engagement_seats(
     ids = [UUID(member["id"]) for member in members]
     if not ids:
         return []
-    rows = await client().execute_query_dict(_ENGAGEMENTS, [ids])
-    lives = [(row, life(facts(row), policy, now)) for row in rows]
+    for member in members:
+        agent = UUID(member["agent"])
+        note(("agents.id", agent), ("engagements.agent_id", agent))
+    lives = [(row, _life(row, policy, now)) for row in await watched_read(_ENGAGEMENTS, ids)]
     return [(row["practice_id"], engagement_seat(row, found)) for row, found in lives if not found.ended_at]
+
+
+def _life(row: Mapping[str, Any], policy: Policy, now: datetime) -> Life:
+    stored = facts(row)
+    note(("practices.id", row["practice_id"]))
+    hold_until(changes_at(stored, policy, now))
+    return life(stored, policy, now)
 
 
 def engagement_seat(row: Mapping[str, Any], found: Life) -> Seat:

@@ -49,7 +49,7 @@ def known(typed: str) -> UUID:
 
 
 async def engagement(context: Context, key: UUID) -> Engagement:
-    return objects.engagement(await context.the("engagement", key), context.policy, context.now)
+    return context.engagement(await context.the("engagement", key))
 
 
 async def practice(context: Context, key: UUID) -> Practice:
@@ -57,7 +57,7 @@ async def practice(context: Context, key: UUID) -> Practice:
 
 
 async def staff(context: Context, key: UUID) -> StaffMember:
-    return objects.staff_member(await context.the("staff", key), context.policy, context.now)
+    return context.staff_member(await context.the("staff", key))
 
 
 async def agent(context: Context, key: UUID) -> Agent:

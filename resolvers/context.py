@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
@@ -12,14 +12,22 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from authz.actor import Actor
+from authz.life import changes_at, next_midnight
 from authz.policy import Policy
-from models.connection import client
+from models.connection import Row, read, watched_read
+from models.memory import hold_until, note, spoil
 from operations.facts import COLUMNS, TABLES
-from operations.session import Visit
-from resolvers import edges
+from operations.session import Visit, reference_hash
+from resolvers import edges, objects
 from resolvers.actors import load_actor
 from resolvers.execution import RequestFacts, SessionChange
-from resolvers.lists import Lists, Row
+from resolvers.executor import Ahead
+from resolvers.inforce import InForce
+from resolvers.lists import Beside, Lists
+from resolvers.remembered import Known, Remembered
+from schema.engagement import Engagement
+from schema.person import StaffMember
+from schema.policy import Role
 
 # One statement each, by id. An engagement comes with everything its life depends on.
 QUERIES = {
@@ -34,6 +42,15 @@ QUERIES = {
     "receipt": "SELECT * FROM revocation_receipts WHERE id = ANY ($1)",
     "audit_event": "SELECT * FROM audit_events WHERE id = ANY ($1)",
 }
+# The tables whose rows are noted by id when they change.
+WATCHED = {
+    "user": "users.id",
+    "practice": "practices.id",
+    "staff": "staff_members.id",
+    "agent": "agents.id",
+    "member": "agent_members.id",
+    "engagement": "engagements.id",
+}
 _CLIENTS = """
 SELECT agent_id, array_agg(DISTINCT practice_id) AS practices FROM engagements
 WHERE agent_id = ANY ($1) AND practice_id = ANY ($2) GROUP BY agent_id
@@ -46,15 +63,6 @@ class Sessions:
 
     idle_seconds: int
     absolute_seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """A set, since when it is in force, and the number of the activation that says so."""
-
-    policy: Policy
-    activated_at: datetime
-    activation: int
 
 
 Follow: TypeAlias = Callable[[int], Awaitable[InForce]]  # from the number of the newest activation to its set
@@ -75,13 +83,19 @@ class Context:
     session_change: str | Literal[SessionChange.ENDED] | None = None
     reference: str | None = None
     follow: Follow | None = None
+    remembered: Remembered | None = None
     mutations: int = 0
     lists: Lists = field(default_factory=Lists)
     rows: dict[str, DataLoader[UUID, Row | None]] = field(default_factory=dict)
+    ahead: Ahead | None = None  # what this operation will ask for below its root fields
+    roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property
     def now(self) -> datetime:
+        """What is made of it is not remembered, because nobody says until when it would be the same. Who does takes
+        `request.now` and holds the result until then."""
+        spoil()
         return self.request.now
 
     @property
@@ -97,6 +111,7 @@ class Context:
 
     async def row(self, kind: str, key: UUID) -> Row | None:
         """One row by id; all that are asked for at the same moment are one statement."""
+        _note(kind, (key,))
         if (kind, key) in self.met:
             return self.met[kind, key]
         return await self._loader(kind).load(key)
@@ -111,12 +126,28 @@ class Context:
     async def all_the(self, kind: str, keys: Iterable[UUID]) -> Mapping[UUID, Row]:
         """The rows of these ids, each of which is there."""
         wanted = dict.fromkeys(keys)
+        _note(kind, wanted)
         missing = [key for key in wanted if (kind, key) not in self.met]
         for key, found in zip(missing, await self._loader(kind).load_many(missing) if missing else (), strict=True):
             if found is None:
                 raise LookupError(f"no {kind} with this id")
             self.met[kind, key] = found
         return {key: self.met[kind, key] for key in wanted}
+
+    def engagement(self, row: Row) -> Engagement:
+        """An engagement from its row, which has brought those of its agent and its practice."""
+        agent, practice = row["agent_id"], row["practice_id"]
+        self.met.setdefault(("agent", agent), Beside(row, "agent_"))
+        self.met.setdefault(("practice", practice), Beside(row, "practice_"))
+        note(("engagements.id", row["id"]), ("agents.id", agent), ("practices.id", practice))
+        made = objects.engagement(row, self.policy, self.request.now)
+        hold_until(changes_at(made.facts, self.policy, self.request.now))
+        return made
+
+    def staff_member(self, row: Row) -> StaffMember:
+        """Whether training is due changes with the day."""
+        hold_until(next_midnight(self.request.now))
+        return objects.staff_member(row, self.policy, self.request.now)
 
     def _loader(self, kind: str) -> DataLoader[UUID, Row | None]:
         if kind not in self.rows:
@@ -129,6 +160,33 @@ class Context:
             self.rows["clients"] = DataLoader(load_fn=self._load_clients)
         found = await self.rows["clients"].load(agent_id)
         return frozenset(found["practices"]) if found else frozenset()
+
+    async def begin(self) -> None:
+        """Become whoever the request's session names, from memory where that is known to be true."""
+        self.reference = self.request.session_reference
+        if self.reference is None:
+            return
+        if self.remembered is None or not self.request.confirmed:
+            self.actor = await self._load_actor()
+            return
+        name = reference_hash(self.reference)
+        known = self.remembered.actors.get(name, self.request.now) or await self._recorded(self.remembered, name)
+        if known is not None:
+            self._use(known.in_force)
+            self.actor = replace(known.actor, now=self.request.now, address=self.request.address)
+
+    async def _recorded(self, remembered: Remembered, name: bytes) -> Known | None:
+        with remembered.changes.recorded() as made:
+            actor = await self._load_actor()
+        if actor is None:
+            return None
+        known = Known(actor, InForce(self.policy, self.policy_activated_at, 0))
+        seats = 1 + sum(map(len, (actor.practices, actor.agents)))
+        remembered.actors.keep(name, known, made, self.request.now, seats)
+        return known
+
+    def _use(self, in_force: InForce) -> None:
+        self.policy, self.policy_activated_at, self.follow = in_force.policy, in_force.activated_at, None
 
     async def sign_in_as(self, reference: str | None) -> None:
         """Become whoever holds this reference; also to see the seats that a change just gave."""
@@ -151,22 +209,21 @@ class Context:
         return await load_actor(
             self.reference,
             self._policy_at,
-            self.now,
+            self.request.now,
             address=self.request.address,
             idle_seconds=self.sessions.idle_seconds,
         )
 
     async def _policy_at(self, activation: int) -> Policy:
         if self.follow is not None:
-            found = await self.follow(activation)
-            self.policy, self.policy_activated_at, self.follow = found.policy, found.activated_at, None
+            self._use(await self.follow(activation))
         return self.policy
 
     async def _load_clients(self, agents: list[UUID]) -> list[Row | None]:
         if self.actor is None:
             return [None for _ in agents]
         staffed = [practice for practice in self.actor.practices if self.actor.roles_at(practice)]
-        rows = await client().execute_query_dict(_CLIENTS, [agents, staffed])
+        rows = await read(_CLIENTS, agents, staffed)
         return _in_order(agents, rows, "agent_id")
 
 
@@ -176,10 +233,11 @@ async def open_context(
     policy_activated_at: datetime,
     sessions: Sessions,
     follow: Follow | None = None,
+    remembered: Remembered | None = None,
 ) -> Context:
     """The context of a request, with whoever its session's reference names. Without `follow` the policy is given."""
-    context = Context(request, policy, policy_activated_at, sessions, follow=follow)
-    await context.sign_in_as(request.session_reference)
+    context = Context(request, policy, policy_activated_at, sessions, follow=follow, remembered=remembered)
+    await context.begin()
     return context
 
 
@@ -188,7 +246,14 @@ def context_of(info: strawberry.Info) -> Context:
 
 
 async def _load_rows(kind: str, keys: list[UUID]) -> list[Row | None]:
-    return _in_order(keys, await client().execute_query_dict(QUERIES[kind], [keys]), "id")
+    return _in_order(keys, await watched_read(QUERIES[kind], keys), "id")
+
+
+def _note(kind: str, keys: Iterable[UUID]) -> None:
+    if kind in WATCHED:
+        note(*((WATCHED[kind], key) for key in keys))
+    else:
+        spoil()
 
 
 def _in_order(keys: list[UUID], rows: Iterable[Row], column: str) -> list[Row | None]:

@@ -109,7 +109,7 @@ async def awaited(context: Context, edge: Edge, parents: Sequence[Any], given: M
 
 
 async def _ones(context: Context, one: One, parents: Sequence[Any]) -> list[Any]:
-    keys = [parent.row[one.column] for parent in parents]
+    keys = [_key(parent.row[one.column]) for parent in parents]
     rows = await context.all_the(one.kind, [key for key in keys if key is not None])
     return [None if key is None else one.make(context, rows[key]) for key in keys]
 
@@ -118,6 +118,11 @@ def _required(parent: type, name: str) -> str | None:
     definition = get_object_definition(parent, strict=True)
     field = next(field for field in definition.fields if field.python_name == name)
     return next((str(found.permission) for found in field.directives if isinstance(found, Requires)), None)
+
+
+def _key(stored: UUID | str | None) -> UUID | None:
+    """Inside JSON an id is text."""
+    return UUID(stored) if isinstance(stored, str) else stored
 
 
 def _check(context: Context, edge: Edge, parents: Sequence[Any]) -> None:

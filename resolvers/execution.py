@@ -44,6 +44,7 @@ class RequestFacts:
     address: str
     now: datetime
     request_id: str
+    confirmed: bool = False  # whether what is remembered is known to be true for this request
 
 
 class RequestContext(Protocol):

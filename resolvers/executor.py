@@ -12,16 +12,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from graphql import DirectiveNode, DocumentNode, GraphQLField, GraphQLObjectType, VariableNode, Visitor, visit
+import strawberry
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    GraphQLField,
+    GraphQLObjectType,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    visit,
+)
 from graphql.execution import get_argument_values
 from graphql.execution.collect_fields import FieldDetailsList
 from strawberry import UNSET
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.selection import STRAWBERRY, NotCompiled, Pass, Selection, selection
+from resolvers import edges
+from resolvers.selection import STRAWBERRY, Asked, NotCompiled, Pass, Selection, selection
 
 Key: TypeAlias = tuple[object, ...]
+Convert: TypeAlias = Callable[[Any, dict[str, Any]], dict[str, Any]]  # a field's arguments as its function takes them
 MOST = 64  # selections kept for a document: each combination of variables in @skip and @include makes its own
 
 
@@ -51,24 +63,57 @@ class _Conditions(Visitor):
         self.variables |= {value.name.value for value in values if isinstance(value, VariableNode)}
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What one execution will ask for, for a resolver that can fetch it along with its own row."""
+
+    compiled: Compiled
+    operation: str | None
+    conditions: Key
+    variables: Any
+    convert: Convert
+
+    def below(self, info: strawberry.Info, parent: type, name: str) -> dict[str, Any] | None:
+        """The arguments with which field `name` of `parent` is asked right below the field that `info` is about; None
+        where it is not, or where that is not known yet: the first time a document is executed."""
+        raw = info._raw_info
+        key = (self.operation, get_named_type(raw.return_type).name, self.conditions, *map(id, raw.field_nodes))
+        found = self.compiled.selections.get(key)
+        edge = edges.known(parent, name)
+        for each in found.fields if found else ():
+            if isinstance(each, Asked) and each.edge is edge:
+                return self.arguments(each.definition, each.details)
+        return None
+
+    def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
+        """What was given for a field, in Python's names and values; an argument left out is None, like null."""
+        given = get_argument_values(definition, details[0].node, self.variables, None, True)
+        field_ = definition.extensions[STRAWBERRY]
+        converted = self.convert(field_, given)
+        names = (argument.python_name for argument in field_.arguments)
+        return {name: None if (value := converted.get(name)) is UNSET else value for name in names}
+
+
+def _unchanged(field: Any, given: dict[str, Any]) -> dict[str, Any]:
+    return given
+
+
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """`compiled` belongs to the document; without it everything is graphql-core's. `convert` makes the arguments of a
-    field what its Python function takes."""
+    """`compiled` belongs to the document; without it everything is graphql-core's."""
 
     def __init__(
-        self,
-        *arguments: Any,
-        compiled: Compiled | None = None,
-        convert: Callable[[Any, dict[str, Any]], dict[str, Any]] | None = None,
-        **options: Any,
+        self, *arguments: Any, compiled: Compiled | None = None, convert: Convert = _unchanged, **options: Any
     ) -> None:
         super().__init__(*arguments, **options)
-        self.compiled = compiled
-        self.convert = convert
-        self._conditions: Key = ()
-        if compiled is not None:
-            coerced = self.variable_values.coerced
-            self._conditions = tuple(coerced.get(name) for name in compiled.conditions)
+        self.ahead = self._ahead(compiled, convert) if compiled is not None else None
+        if hasattr(self.context_value, "ahead"):
+            self.context_value.ahead = self.ahead
+
+    def _ahead(self, compiled: Compiled, convert: Convert) -> Ahead:
+        coerced = self.variable_values.coerced
+        conditions = tuple(coerced.get(name) for name in compiled.conditions)
+        name = self.operation.name.value if self.operation.name else None
+        return Ahead(compiled, name, conditions, self.variable_values, convert)
 
     def complete_object_value(
         self,
@@ -99,14 +144,15 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return outputs[0]
 
     def _by_the_library(self, asked: tuple[Any, ...]) -> Any:
-        self.compiled = None
+        self.ahead = None
         return super().complete_object_value(*asked)
 
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection | None:
-        if self.compiled is None:
+        if self.ahead is None:
             return None
-        known = self.compiled.selections
-        key = (self.operation.name and self.operation.name.value, type_.name, self._conditions, *map(_node, details))
+        known = self.ahead.compiled.selections
+        nodes = (id(each.node) for each in details)  # nodes live as long as the document that these are kept with
+        key = (self.ahead.operation, type_.name, self.ahead.conditions, *nodes)
         if key not in known:
             if len(known) >= MOST:
                 known.clear()
@@ -123,15 +169,6 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return self.schema.get_possible_types(type_)
 
     def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
-        """What was given for a field, in Python's names and values; an argument left out is None, like null."""
-        node = details[0].node
-        given = get_argument_values(definition, node, self.variable_values, None, self.hide_suggestions)
-        field_ = definition.extensions[STRAWBERRY]
-        converted = self.convert(field_, given) if self.convert else given
-        names = (argument.python_name for argument in field_.arguments)
-        return {name: None if (value := converted.get(name)) is UNSET else value for name in names}
-
-
-def _node(details: Any) -> int:
-    """Nodes live as long as their document, and so as long as what is compiled for it."""
-    return id(details.node)
+        if self.ahead is None:
+            raise NotCompiled
+        return self.ahead.arguments(definition, details)

@@ -62,9 +62,9 @@ def _general(type_: GraphQLLeafType) -> Complete:
 def _enum(type_: Any, general: Complete) -> Complete:
     """By look-up: the library compares with every value of the enum."""
     members = getattr(type_, "wrapped_cls", ())
-    names = {member: type_.coerce_output_value(member) for member in members}
+    names = {member.name: type_.coerce_output_value(member) for member in members}
 
     def complete(value: Any) -> Any:
-        return names[value] if type(value) is members else general(value)
+        return names[value._name_] if type(value) is members else general(value)
 
     return complete

@@ -7,23 +7,45 @@ what one operation asks for at the same level; a list is described once, as a `L
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from models.connection import client
+from models import memory
+from models.connection import Row, watched_read
 from resolvers.paging import Cut, Part, part
 
-Row: TypeAlias = Mapping[str, Any]
+HOUSE = "house_"
 NOWHERE = UUID(int=0)  # the parent of a list that has none
 
 
 @dataclass(frozen=True, slots=True)
+class Beside(Mapping[str, Any]):
+    """A row that came with another one, in columns that begin with its kind."""
+
+    row: Row
+    prefix: str
+
+    def __getitem__(self, name: str) -> Any:
+        return self.row[self.prefix + name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.removeprefix(self.prefix) for name in self.row.keys() if name.startswith(self.prefix))  # noqa: SIM118
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """An ordered list. `key` is unique within it and its order; `parent` the column that says whose list it is."""
+    """An ordered list. `key` is unique within it and its order; `parent` the column that says whose list it is.
+
+    `watched`: the table whose rows are on it, where its changes are noted by the parent's column. What the columns
+    show of other tables' rows is noted by whoever makes objects of them.
+    """
 
     name: str
     columns: str
@@ -31,6 +53,7 @@ class Listing:
     key: str
     parent: str | None = None
     where: str = "TRUE"
+    watched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +75,13 @@ class Selection:
     def under(self, parent: UUID) -> Selection:
         return Selection(self.listing, parent, self.conditions)
 
+    def note(self) -> None:
+        """What is made of this list depends on which rows are on it."""
+        if self.listing.watched is None or self.listing.parent is None:
+            memory.spoil()
+        else:
+            memory.note((f"{self.listing.watched}.{self.listing.parent.partition('.')[2]}", self.parent))
+
 
 class Lists:
     """The pages and counts of one operation."""
@@ -61,9 +91,27 @@ class Lists:
         self._counts: DataLoader[Selection, int] = DataLoader(load_fn=_load_counts)
 
     async def page(self, selection: Selection, asked: Cut) -> Part:
+        selection.note()
         return await self._pages.load((selection, asked))
 
+    async def page_and_parent(self, selection: Selection, asked: Cut, parent: str) -> Row | None:
+        """The parent's row, and in the same statement the page below it, kept for whoever asks for that.
+
+        `parent` selects the parent's id as `parent` and its columns with HOUSE before their names.
+        """
+        selection.note()
+        statement = _Statement()
+        inner = _page(statement, selection, asked)
+        around = f"({parent} WHERE id = {statement.value(selection.parent)}) AS parents"
+        sql = f"SELECT parents.*, page.* FROM {around} LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
+        found = await watched_read(sql, *statement.values)
+        rows = [row for row in found if row["sort_key"] is not None]
+        rows.sort(key=lambda row: row["sort_key"], reverse=asked.backwards)
+        self._pages.prime((selection, asked), part(rows, asked))
+        return Beside(found[0], HOUSE) if found else None
+
     async def count(self, selection: Selection) -> int:
+        selection.note()
         return await self._counts.load(selection)
 
 
@@ -93,21 +141,26 @@ async def _load_counts(keys: list[Selection]) -> list[int]:
 
 async def _rows(selection: Selection, asked: Cut, parents: Sequence[UUID]) -> defaultdict[UUID, list[Row]]:
     statement = _Statement()
-    where = statement.where(selection)
+    inner = _page(statement, selection, asked)
+    around = f"unnest({statement.value(list(parents))}::uuid[]) AS parents (parent)"
+    sql = f"SELECT parents.parent, page.* FROM {around} CROSS JOIN LATERAL ({inner}) page"  # noqa: S608  (our own text)
+    found = await watched_read(sql, *statement.values)
+    return _by_parent(found, backwards=asked.backwards)
+
+
+def _page(statement: _Statement, selection: Selection, asked: Cut) -> str:
+    """The rows of one page, and one more in the direction of reading, under `parents.parent`."""
     listing = selection.listing
+    where = statement.where(selection)
     if asked.after is not None:
         where += f" AND {listing.key} > {statement.value(asked.after)}"
     if asked.before is not None:
         where += f" AND {listing.key} < {statement.value(asked.before)}"
     order = "DESC" if asked.backwards else "ASC"
-    inner = (
+    return (
         f"SELECT {listing.columns}, {listing.key} AS sort_key FROM {listing.tables} WHERE {where}"  # noqa: S608  (our own text)
         f" ORDER BY {listing.key} {order} LIMIT {statement.value(asked.limit + 1)}"
     )
-    around = f"unnest({statement.value(list(parents))}::uuid[]) AS parents (parent)"
-    sql = f"SELECT parents.parent, page.* FROM {around} CROSS JOIN LATERAL ({inner}) page"  # noqa: S608  (our own text)
-    found = await client().execute_query_dict(sql, statement.values)
-    return _by_parent(found, backwards=asked.backwards)
 
 
 def _by_parent(found: Sequence[Row], *, backwards: bool) -> defaultdict[UUID, list[Row]]:
@@ -123,7 +176,7 @@ async def _counts(selection: Selection, parents: Sequence[UUID]) -> dict[UUID, i
     inner = f"SELECT count(*) AS counted FROM {selection.listing.tables} WHERE {where}"  # noqa: S608  (our own text)
     around = f"unnest({statement.value(list(parents))}::uuid[]) AS parents (parent)"
     sql = f"SELECT parents.parent, c.counted FROM {around} CROSS JOIN LATERAL ({inner}) c"  # noqa: S608  (our own text)
-    return {row["parent"]: row["counted"] for row in await client().execute_query_dict(sql, statement.values)}
+    return {row["parent"]: row["counted"] for row in await watched_read(sql, *statement.values)}
 
 
 class _Statement:

@@ -10,11 +10,10 @@ from uuid import UUID
 import limits
 from authz.actor import Place
 from errors import InvalidInput, NotFound, Refusal
-from models.connection import client
+from models.connection import Row, read
 from models.identifier import parse
 from resolvers import objects, places
 from resolvers.context import Context
-from resolvers.lists import Row
 from schema.node import Node
 
 _KINDS = """
@@ -69,7 +68,7 @@ async def _kinds(context: Context, keys: Sequence[UUID]) -> dict[UUID, str]:
     staff, members = context.actor.reach("staff.read"), context.actor.reach("members.read")
     everybody = staff.everywhere or members.everywhere
     values = [list(keys), everybody, context.actor.user_id, list(staff.practices), list(members.agents)]
-    return {row["id"]: row["kind"] for row in await client().execute_query_dict(_KINDS, values)}
+    return {row["id"]: row["kind"] for row in await read(_KINDS, *values)}
 
 
 async def _load(context: Context, key: UUID, kind: str) -> Node | None:
@@ -84,8 +83,8 @@ def _object(context: Context, kind: str, row: Row) -> Node:
     derived: dict[str, Callable[[], Node]] = {
         "practice": lambda: objects.practice(row),
         "agent": lambda: objects.agent(row),
-        "engagement": lambda: objects.engagement(row, context.policy, context.now),
-        "staff": lambda: objects.staff_member(row, context.policy, context.now),
+        "engagement": lambda: context.engagement(row),
+        "staff": lambda: context.staff_member(row),
         "member": lambda: objects.member(row),
         "token": lambda: objects.token(row, context.policy.tokens.attempts, context.now),
         "audit_event": lambda: objects.audit_event(row),

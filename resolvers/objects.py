@@ -41,13 +41,19 @@ from schema.results import PreviewTokenSuccess
 
 Row: TypeAlias = Mapping[str, Any]
 
+# Looked up, which takes a quarter of the time of a call of the enum.
+_AGENT_KINDS = {kind.value: kind for kind in AgentKind}
+_PRACTICE_KINDS = {kind.value: kind for kind in PracticeKind}
+_PURPOSES = {purpose.value: purpose for purpose in Purpose}
+_STATUSES = {status.value: status for status in EngagementStatus}
+
 
 def user(row: Row) -> User:
     return User(id=_id(row["id"]), row=row, name=row["name"], email=row["email"])
 
 
 def practice(row: Row) -> Practice:
-    kind = PracticeKind(row["kind"])
+    kind = _PRACTICE_KINDS[row["kind"]]
     return Practice(id=_id(row["id"]), row=row, name=row["name"], kind=kind, incorporated=row["incorporated"])
 
 
@@ -73,7 +79,7 @@ def agent(row: Row) -> Agent:
     return Agent(
         id=_id(row["id"]),
         row=row,
-        kind=AgentKind(row["kind"]),
+        kind=_AGENT_KINDS[row["kind"]],
         legal_name=row["legal_name"],
         city=row["city"],
         address=row["address"],
@@ -117,7 +123,7 @@ def preview(found: Preview, policy: rules.Policy) -> PreviewTokenSuccess:
     card = AgentCard(
         agent_id=_id(row["id"]),
         legal_name=row["legal_name"],
-        kind=AgentKind(row["kind"]),
+        kind=_AGENT_KINDS[row["kind"]],
         phone=row["phone"],
         city=row["city"],
         verified=row["verified_at"] is not None,
@@ -165,13 +171,16 @@ def _token_status(row: Row, attempts: int, now: datetime) -> TokenStatus:
 
 
 def engagement(row: Row, policy: rules.Policy, now: datetime) -> Engagement:
-    found = life(facts(row), policy, now)
+    stored = facts(row)
+    found = life(stored, policy, now)
     return Engagement(
         id=_id(row["id"]),
-        row={**row, "life": found},
-        purpose=Purpose(row["purpose"]),
-        status=EngagementStatus(found.status.value),
-        blockers=_blockers(found),
+        row=row,
+        facts=stored,
+        life=found,
+        purpose=_PURPOSES[row["purpose"]],
+        status=_STATUSES[found.status.value],
+        blockers=_blockers(found) if found.blockers else [],
         version=row["version"],
         started_at=row["started_at"],
         expires_at=row["expires_at"],

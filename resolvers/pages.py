@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import strawberry
+
 from authz.actor import Reach
+from errors import InvalidInput
+from models.connection import Row
 from models.identifier import parse
+from models.memory import note
 from operations.facts import COLUMNS, TABLES
 from resolvers import objects
 from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.filters import engagement_status
-from resolvers.lists import Condition, Listing, Row, Selection
-from resolvers.paging import cursor, cut
+from resolvers.lists import Condition, Listing, Selection
+from resolvers.paging import Part, cursor, cut
 from schema.agent import (
     Agent,
     AgentConnection,
@@ -33,15 +39,54 @@ from schema.practice import Practice, PracticeConnection, PracticeEdge
 
 PRACTICES = Listing("practices", "p.*", "practices p", "p.id")
 AGENTS = Listing("agents", "a.*", "agents a", "a.id")
-STAFF = Listing("staff", "t.*", "staff_members t", "t.id", "t.practice_id", "t.removed_at IS NULL")
-STAFF_OF = Listing("staff-of", "t.*", "staff_members t", "t.id", "t.user_id", "t.removed_at IS NULL")
-MEMBERS = Listing("members", "m.*", "agent_members m", "m.id", "m.agent_id")
-MEMBER_OF = Listing("member-of", "m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL")
-OF_PRACTICE = Listing("engagements", COLUMNS, TABLES, "e.id", "e.practice_id")
-OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id")
+STAFF = Listing("staff", "t.*", "staff_members t", "t.id", "t.practice_id", "t.removed_at IS NULL", "staff_members")
+STAFF_OF = Listing("staff-of", "t.*", "staff_members t", "t.id", "t.user_id", "t.removed_at IS NULL", "staff_members")
+MEMBERS = Listing("members", "m.*", "agent_members m", "m.id", "m.agent_id", watched="agent_members")
+MEMBER_OF = Listing(
+    "member-of", "m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL", "agent_members"
+)
+OF_PRACTICE = Listing("engagements", COLUMNS, TABLES, "e.id", "e.practice_id", watched="engagements")
+PARENT = """
+SELECT id AS parent, id AS house_id, name AS house_name, kind AS house_kind, incorporated AS house_incorporated
+FROM practices
+"""
+OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id", watched="engagements")
 AUDIT_EVENTS = Listing("audit", "v.*", "audit_events v", "v.sequence", "v.chain_id")
 
+CONNECTIONS: tuple[type[Page], ...] = (
+    PracticeConnection,
+    AgentConnection,
+    StaffMemberConnection,
+    AgentMemberConnection,
+    EngagementConnection,
+    AuditEventConnection,
+)
 Connection = TypeVar("Connection", bound=Page)
+
+
+@dataclass(slots=True)
+class Listed:
+    """A page as it was read, and how its rows become nodes and edges."""
+
+    selection: Selection
+    part: Part
+    edge: Callable[..., Any]
+    node: Callable[[Row], Any]
+    made: list[Any] | None = None
+
+    @property
+    def nodes(self) -> list[Any]:
+        """Made once, for edges and nodes alike."""
+        if self.made is None:
+            self.made = [self.node(row) for row in self.part.rows]
+        return self.made
+
+    @property
+    def cursors(self) -> list[str]:
+        return [self.cursor(row) for row in self.part.rows]
+
+    def cursor(self, row: Row) -> str:
+        return cursor(self.selection.listing.name, row["sort_key"])
 
 
 async def _connection(
@@ -52,23 +97,40 @@ async def _connection(
 ) -> Connection:
     """The page `asked` of a list, as the connection, edge and node that `make` names."""
     connection_type, edge_type, node_of = make
-    name = selection.listing.name
-    found = await context.lists.page(selection, cut(name, **asked))
-    edges = [edge_type(cursor=cursor(name, row["sort_key"]), node=node_of(row)) for row in found.rows]
-    info = PageInfo(
-        has_next_page=found.has_next,
-        has_previous_page=found.has_previous,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+    found = await context.lists.page(selection, cut(selection.listing.name, **asked))
+    return connection_type(listed=Listed(selection, found, edge_type, node_of))
+
+
+def _nodes(context: Context, page: Page) -> list[Any]:
+    nodes: list[Any] = page.listed.nodes
+    return nodes
+
+
+def _edges(context: Context, page: Page) -> list[Any]:
+    listed: Listed = page.listed
+    return [listed.edge(cursor=at, node=node) for at, node in zip(listed.cursors, listed.nodes, strict=True)]
+
+
+for connection_type in CONNECTIONS:
+    edge(connection_type, "nodes")(_nodes)
+    edge(connection_type, "edges")(_edges)
+
+
+@edge(Page, "page_info")
+def page_info(context: Context, page: Page) -> PageInfo:
+    listed: Listed = page.listed
+    rows = listed.part.rows
+    return PageInfo(
+        has_next_page=listed.part.has_next,
+        has_previous_page=listed.part.has_previous,
+        start_cursor=listed.cursor(rows[0]) if rows else None,
+        end_cursor=listed.cursor(rows[-1]) if rows else None,
     )
-    made: Any = connection_type
-    page: Connection = made(edges=edges, nodes=[e.node for e in edges], page_info=info, counted=selection)
-    return page
 
 
 @edge(Page, "total_count")
 async def total_count(context: Context, page: Page) -> int:
-    return await context.lists.count(page.counted)
+    return await context.lists.count(page.listed.selection)
 
 
 async def practices(context: Context, reach: Reach, **asked: Any) -> PracticeConnection:
@@ -109,9 +171,7 @@ async def staff_of(context: Context, viewer: Viewer, **asked: Any) -> StaffMembe
 
 
 async def _staff(context: Context, selection: Selection, asked: Mapping[str, Any]) -> StaffMemberConnection:
-    def node(row: Row) -> StaffMember:
-        return objects.staff_member(row, context.policy, context.now)
-
+    node: Callable[[Row], StaffMember] = context.staff_member
     return await _connection(context, selection, asked, (StaffMemberConnection, StaffMemberEdge, node))
 
 
@@ -130,12 +190,29 @@ async def _members(context: Context, selection: Selection, asked: Mapping[str, A
     return await _connection(context, selection, asked, (AgentMemberConnection, AgentMemberEdge, node))
 
 
+async def practice_row(context: Context, key: UUID, info: strawberry.Info) -> Row | None:
+    """A practice's row by its id; in one statement with the page of its engagements where that is asked for, too."""
+    asked = context.ahead.below(info, Practice, "engagements") if context.ahead else None
+    if asked is None:
+        return await context.row("practice", key)
+    note(("practices.id", key))
+    selection = _of_practice(context, key, asked.pop("status"))
+    try:
+        part = cut(OF_PRACTICE.name, **asked)
+    except InvalidInput:  # the edge will say so, at its place
+        return await context.row("practice", key)
+    return await context.lists.page_and_parent(selection, part, PARENT)
+
+
 @edge(Practice, "engagements")
 async def engagements_of_practice(
     context: Context, practice: Practice, status: list[EngagementStatus] | None, **asked: Any
 ) -> EngagementConnection:
-    selection = Selection(OF_PRACTICE, UUID(practice.id), _of_status(context, status))
-    return await _engagements(context, selection, asked)
+    return await _engagements(context, _of_practice(context, UUID(practice.id), status), asked)
+
+
+def _of_practice(context: Context, key: UUID, status: list[EngagementStatus] | None) -> Selection:
+    return Selection(OF_PRACTICE, key, _of_status(context, status))
 
 
 @edge(Agent, "engagements")
@@ -164,9 +241,7 @@ def _of_status(context: Context, status: list[EngagementStatus] | None) -> tuple
 
 
 async def _engagements(context: Context, selection: Selection, asked: Mapping[str, Any]) -> EngagementConnection:
-    def node(row: Row) -> Engagement:
-        return objects.engagement(row, context.policy, context.now)
-
+    node: Callable[[Row], Engagement] = context.engagement
     return await _connection(context, selection, asked, (EngagementConnection, EngagementEdge, node))
 
 

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from authz.actor import PLATFORM, Place
 from errors import NotFound
-from models.connection import client
+from models import memory
+from models.connection import watched_read
 from models.identifier import parse
 from resolvers.context import Context
 
@@ -41,18 +42,19 @@ async def around_agent(context: Context, agent_id: UUID) -> Place:
 
 
 async def engagement(context: Context, arguments: Arguments) -> Place:
-    row = await _row(_ENGAGEMENT, _id(arguments, "engagement_id"))
+    row = await _row(_ENGAGEMENT, "engagements.id", _id(arguments, "engagement_id"))
     return Place(frozenset({row["practice_id"]}), row["agent_id"], party_only=True)
 
 
 async def staff(context: Context, arguments: Arguments) -> Place:
-    row = await _row(_STAFF, _id(arguments, "staff_id"))
+    row = await _row(_STAFF, "staff_members.id", _id(arguments, "staff_id"))
     return Place(frozenset({row["practice_id"]}))
 
 
 async def token(context: Context, arguments: Arguments) -> Place:
     """Tokens are the agent's own: no practice sees them."""
-    row = await _row(_TOKEN, _id(arguments, "token_id"))
+    memory.spoil()
+    row = await _row(_TOKEN, "connect_tokens.id", _id(arguments, "token_id"))
     return Place(agent=row["agent_id"])
 
 
@@ -66,8 +68,9 @@ def _id(arguments: Arguments, name: str) -> UUID:
     return found
 
 
-async def _row(query: str, key: UUID) -> Mapping[str, Any]:
-    rows: list[dict[str, Any]] = await client().execute_query_dict(query, [key])
+async def _row(query: str, watched: str, key: UUID) -> Mapping[str, Any]:
+    memory.note((watched, key))
+    rows = await watched_read(query, key)
     if not rows:
         raise NotFound
     return rows[0]

@@ -69,7 +69,7 @@ class Query:
         extensions=[*requires("practice.profile.read", places.practice), Hidden()],
     )
     async def practice(self, info: strawberry.Info, access: Access, id: Id) -> Practice | None:
-        row = await context_of(info).row("practice", access.place.practice)
+        row = await pages.practice_row(context_of(info), access.place.practice, info)
         return objects.practice(row) if row else None
 
     @strawberry.field(
@@ -118,7 +118,7 @@ class Query:
     )
     async def engagement(self, info: strawberry.Info, access: Access, id: Id) -> Engagement | None:
         context = context_of(info)
-        return objects.engagement(await context.the("engagement", UUID(id)), context.policy, context.now)
+        return context.engagement(await context.the("engagement", UUID(id)))
 
     @strawberry.field(
         description="A role of the policy. Null for a key that the policy does not have.",

@@ -8,14 +8,14 @@ import strawberry
 
 from authz.actor import Place
 from authz.decide import permissions
-from authz.life import Facts, Grant, agreement_state, grant_status
+from authz.life import Facts, agreement_state, grant_status
+from models.connection import Row
 from models.identifier import parse
-from operations.facts import facts, grants
 from resolvers import objects
 from resolvers.actors import organisation_seat
 from resolvers.context import Context
 from resolvers.edges import edge, to_one
-from resolvers.lists import Condition, Listing, Row, Selection
+from resolvers.lists import Condition, Listing, Selection
 from resolvers.paging import Cut
 from schema.agent import Agent, AgentMember, ConnectToken
 from schema.engagement import Agreement, Engagement, RoleGrant
@@ -26,6 +26,7 @@ from schema.practice import Practice
 from schema.problem import AlreadyEngaged, NotPermitted, StaleVersion
 
 TOKENS = Listing("tokens", "k.*", "connect_tokens k", "k.id", "k.agent_id")
+_GRANT_STATUSES = {status.value: status for status in GrantStatus}
 MOST_TOKENS = 100  # the newest ones; older tokens are history that the audit keeps
 
 def _practice(context: Context, row: Row) -> Practice:
@@ -45,7 +46,7 @@ def _member(context: Context, row: Row) -> AgentMember:
 
 
 def _engagement(context: Context, row: Row) -> Engagement:
-    return objects.engagement(row, context.policy, context.now)
+    return context.engagement(row)
 
 
 to_one(StaffMember, "practice", "practice", "practice_id", _practice)
@@ -113,20 +114,15 @@ def external_ref(context: Context, engagement: Engagement) -> str | None:
 
 @edge(Engagement, "roles")
 def roles_of_engagement(context: Context, engagement: Engagement) -> list[RoleGrant]:
-    granted = []
-    for stored in grants(engagement.row):
-        status = grant_status(
-            Grant(stored.role, stored.granted_at, stored.confirmed_at, stored.expires_at), context.now
+    return [
+        RoleGrant(
+            row={"role": stored.role, "granted_by_id": stored.granted_by},
+            status=_GRANT_STATUSES[grant_status(stored, context.request.now)],
+            granted_at=stored.granted_at,
+            expires_at=stored.expires_at,
         )
-        granted.append(
-            RoleGrant(
-                row={"role": stored.role, "granted_by_id": stored.granted_by},
-                status=GrantStatus(status),
-                granted_at=stored.granted_at,
-                expires_at=stored.expires_at,
-            )
-        )
-    return granted
+        for stored in engagement.facts.grants
+    ]
 
 
 @edge(RoleGrant, "role")
@@ -137,18 +133,18 @@ def role_of_grant(context: Context, grant: RoleGrant) -> Role:
 @edge(Engagement, "permissions")
 def permissions_of_engagement(context: Context, engagement: Engagement) -> list[Permission]:
     """The widest that anybody of the agent can have there now."""
-    seat = organisation_seat(facts(engagement.row), context.policy, context.now)
+    seat = organisation_seat(engagement.facts, context.policy, context.request.now)
     return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
 
 
 @edge(Engagement, "agreement")
 def agreement(context: Context, engagement: Engagement) -> Agreement:
-    stored = facts(engagement.row)
+    stored = engagement.facts
     recorded = stored.agreement
     return Agreement(
         requirement=_requirement(context, stored),
         basis=ComplianceBasis(recorded.basis) if recorded else ComplianceBasis.BAA,
-        state=AgreementState(agreement_state(recorded, context.policy, context.now).value),
+        state=AgreementState(agreement_state(recorded, context.policy, context.request.now).value),
         effective_on=recorded.effective_on if recorded else None,
         expires_on=recorded.expires_on if recorded else None,
         document_ref=recorded.document_ref if recorded else None,
@@ -194,8 +190,11 @@ async def current(context: Context, problem: StaleVersion) -> Engagement:
 
 
 def _role(context: Context, key: str) -> Role:
-    found = context.policy.roles.get(key)
-    return objects.role(found) if found else objects.unknown_role(key)
+    """The same few roles stand all over a page."""
+    if key not in context.roles:
+        found = context.policy.roles.get(key)
+        context.roles[key] = objects.role(found) if found else objects.unknown_role(key)
+    return context.roles[key]
 
 
 def _requirement(context: Context, stored: Facts) -> AgreementRequirement:

@@ -14,8 +14,8 @@ from authz.decide import Seat
 from authz.explain import Background
 from authz.life import Life, life
 from authz.policy import Policy
-from models.connection import client
-from operations.facts import COLUMNS, TABLES, facts, grants
+from models.connection import read
+from operations.facts import COLUMNS, TABLES, facts
 from resolvers.actors import engagement_seat
 
 STOPPED = ("expired", "suspended", "agent_suspended")
@@ -24,7 +24,7 @@ ROLES = ("role_confirmation_pending", "unknown_role")
 # What is asked about a member beside the engagement: `m` is the member, `e` the engagement, `a` the agent.
 MEMBER = """
 m.admin AS member_admin, m.suspended_at AS member_suspended_at, m.joined_at AS member_joined_at,
-m.departed_at AS member_departed_at, a.verified_at AS agent_verified_at,
+m.departed_at AS member_departed_at,
 EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
     AS assigned,
 (SELECT s.cap FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL) AS cap
@@ -79,7 +79,7 @@ class House:
 
 async def people(where: str, who: str | None, policy: Policy, now: datetime) -> tuple[House, ...]:
     """The practices of this id or name, each with the person of this e-mail or id, or with everybody there."""
-    rows = await client().execute_query_dict(_PEOPLE, [where, who])
+    rows = await read(_PEOPLE, where, who)
     houses: dict[UUID, dict[UUID, Standing]] = {}
     names = {row["house_id"]: row["house_name"] for row in rows}
     for row in rows:
@@ -110,7 +110,7 @@ def _add_engagement(standing: Standing, row: Mapping[str, Any], policy: Policy, 
         return
     found = life(facts(row), policy, now)
     if found.ended_at:
-        standing.ended = f"the engagement of {row['agent_name']} ended on {found.ended_at:%Y-%m-%d}"
+        standing.ended = f"the engagement of {row['agent_legal_name']} ended on {found.ended_at:%Y-%m-%d}"
         return
     seat, known = engagement_seat(row, found), background(row, found)
     if row["disabled_at"] is not None:
@@ -122,7 +122,7 @@ async def member_seat(
     row: Mapping[str, Any], member_id: UUID, policy: Policy, now: datetime
 ) -> tuple[Seat, Background] | None:
     """The seat of one member in an engagement; None for somebody who is not of its agent."""
-    rows = await client().execute_query_dict(_MEMBER, [row["id"], member_id])
+    rows = await read(_MEMBER, row["id"], member_id)
     if not rows:
         return None
     whole = {**row, **rows[0]}
@@ -141,7 +141,7 @@ def background(row: Mapping[str, Any], found: Life) -> Background:
         roles=_messages(found, ROLES),
         granted={
             grant.role: f"granted{_by(granters.get(grant.role))} on {grant.granted_at:%Y-%m-%d}"
-            for grant in grants(row)
+            for grant in facts(row).grants
         },
     )
 
@@ -157,7 +157,7 @@ def _stopped(row: Mapping[str, Any], found: Life) -> Iterable[str]:
         yield "the member has not accepted the invitation"
     if row.get("member_suspended_at"):
         yield "the agent has suspended the member"
-    if "agent_verified_at" in row and row["agent_verified_at"] is None:
+    if row["agent_verified_at"] is None:
         yield "the platform has not verified the agent"
 
 

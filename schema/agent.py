@@ -88,8 +88,8 @@ class AgentMemberEdge:
 
 @strawberry.type(description="One page of an agent's people, or of the agents somebody works for.")
 class AgentMemberConnection(Page):
-    edges: list[AgentMemberEdge] = field(description=EDGES)
-    nodes: list[AgentMember] = field(description=NODES)
+    edges: list[AgentMemberEdge] = edge(EDGES)
+    nodes: list[AgentMember] = edge(NODES)
 
 
 @strawberry.type(description="One agent on a page.")
@@ -100,8 +100,8 @@ class AgentEdge:
 
 @strawberry.type(description="One page of agents.")
 class AgentConnection(Page):
-    edges: list[AgentEdge] = field(description=EDGES)
-    nodes: list[Agent] = field(description=NODES)
+    edges: list[AgentEdge] = edge(EDGES)
+    nodes: list[Agent] = edge(NODES)
 
 
 @strawberry.type(description="What a practice may see of an agent before it agrees. No other client is ever named.")

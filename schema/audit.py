@@ -8,6 +8,7 @@ import strawberry
 from strawberry import field
 from strawberry.scalars import JSON
 
+from schema.edges import edge
 from schema.kinds import Party
 from schema.node import Node
 from schema.page import CURSOR, EDGES, NODES, Page
@@ -41,5 +42,5 @@ class AuditEventEdge:
 
 @strawberry.type(description="One page of audit events.")
 class AuditEventConnection(Page):
-    edges: list[AuditEventEdge] = field(description=EDGES)
-    nodes: list[AuditEvent] = field(description=NODES)
+    edges: list[AuditEventEdge] = edge(EDGES)
+    nodes: list[AuditEvent] = edge(NODES)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import field
@@ -28,6 +29,10 @@ from schema.policy import Permission, Role
 
 if TYPE_CHECKING:
     from schema.practice import Practice
+
+# What is stored about an engagement and what that means now, for the edges that say more of it. No client sees them.
+Stored = strawberry.Private[Any]
+Derived = strawberry.Private[Any]
 
 
 @strawberry.type(description="One thing that keeps an engagement from giving permissions, and who can remove it.")
@@ -72,6 +77,8 @@ class Agreement:
     "nothing; roles and, where required, an agreement make it ACTIVE; `revokeAgent` ends it for good."
 )
 class Engagement(Node):
+    facts: Stored = dataclasses.field(repr=False, compare=False)
+    life: Derived = dataclasses.field(repr=False, compare=False)
     purpose: Purpose = field(description="Why the agent works in the practice.")
     status: EngagementStatus = field(description="Where it stands now, worked out when you ask.")
     blockers: list[Blocker] = field(
@@ -107,8 +114,8 @@ class EngagementEdge:
 
 @strawberry.type(description="One page of engagements.")
 class EngagementConnection(Page):
-    edges: list[EngagementEdge] = field(description=EDGES)
-    nodes: list[Engagement] = field(description=NODES)
+    edges: list[EngagementEdge] = edge(EDGES)
+    nodes: list[Engagement] = edge(NODES)
 
 
 @strawberry.type(

@@ -1,7 +1,7 @@
 """What every page of a list carries.
 
-The connections themselves stand beside their node types, written out: a page's class name is then found by grep and
-its pages stay plain objects, which answer fastest.
+The connections themselves stand beside their node types, written out: a page's class name is then found by grep. What
+is on a page is made when it is asked for: most pages are asked for their nodes, few for the cursor of each.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class PageInfo:
 class Page:
     """What the connections inherit; it is no type of the API."""
 
-    page_info: PageInfo = field(description="Where this page lies, and the cursors to go on with.")
+    page_info: PageInfo = edge("Where this page lies, and the cursors to go on with.")
     total_count: int = edge(
         "How many there are in the whole list, filters applied, of those that you may see. Counted only when asked."
     )
-    # Whatever the resolver of totalCount needs to count the list that this page was cut from.
-    counted: strawberry.Private[Any] = dataclasses.field(default=None, repr=False, compare=False)
+    # What was read, from which edges, nodes, page info and count are made when they are asked for.
+    listed: strawberry.Private[Any] = dataclasses.field(repr=False, compare=False)

@@ -61,8 +61,8 @@ class StaffMemberEdge:
 
 @strawberry.type(description="One page of staff.")
 class StaffMemberConnection(Page):
-    edges: list[StaffMemberEdge] = field(description=EDGES)
-    nodes: list[StaffMember] = field(description=NODES)
+    edges: list[StaffMemberEdge] = edge(EDGES)
+    nodes: list[StaffMember] = edge(NODES)
 
 
 PracticeId = Annotated[

@@ -69,5 +69,5 @@ class PracticeEdge:
 
 @strawberry.type(description="One page of practices.")
 class PracticeConnection(Page):
-    edges: list[PracticeEdge] = field(description=EDGES)
-    nodes: list[Practice] = field(description=NODES)
+    edges: list[PracticeEdge] = edge(EDGES)
+    nodes: list[Practice] = edge(NODES)

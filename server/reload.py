@@ -24,7 +24,7 @@ from tortoise.exceptions import BaseORMException
 from authz.policy import Policy
 from models.connection import client
 from operations import policy as activations
-from resolvers.context import InForce
+from resolvers.inforce import InForce
 from server import policy_child
 from server.metrics import Metrics
 from server.policy_compiler import Compiled

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from models.asyncpg_client import AsyncpgClient
+from models.connection import readers
 
 # What the driver sends for itself: a connection comes back to the pool, or meets a type for the first time.
 ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'")
@@ -40,4 +41,4 @@ async def _all(client: AsyncpgClient) -> list[Any]:
     connections = [proxy._con for proxy in held]
     for proxy in held:
         await pool.release(proxy)
-    return connections
+    return [*connections, *await readers().all()]

@@ -140,7 +140,7 @@ def _agreements(key: UUID, current: AgreementFacts | None, now: datetime) -> lis
     old = Agreement(id=_id(key, 1), engagement_id=key, basis="baa", **signed, superseded_at=now)
     if current is None:
         return [old]
-    facts = {name: getattr(current, name) for name in AgreementFacts.__dataclass_fields__}
+    facts = {name: getattr(current, name) for name in AgreementFacts._fields}
     over = Agreement(id=_id(key, 2), engagement_id=key, basis="baa", **signed, terminated_at=now)
     return [old, over, Agreement(id=_id(key, 3), engagement_id=key, **facts)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,6 +23,11 @@ from authz.life import (
 )
 from authz.load import load
 from tests.town import POLICIES
+
+
+def replace(facts: Any, **changed: Any) -> Any:
+    return facts._replace(**changed)
+
 
 POLICY = load(POLICIES)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -104,15 +104,15 @@ def test_plain_fields_ask_nobody() -> None:
 
 
 def test_arguments_that_were_left_out_arrive_as_none() -> None:
-    page = AgentMemberConnection(edges=[], nodes=[], page_info=NOWHERE)
-    context = Context(Agent_members=page)
+    page = AgentMemberConnection(listed=None)
+    context = Context(Agent_members=page, AgentMemberConnection_nodes=[])
     _execute('{ node(id: "acme") { ... on Agent { members(first: 2) { nodes { id } } } } }', context)
     assert context.asked[0][3] == {"first": 2, "after": None, "last": None, "before": None}
 
 
 def test_a_filter_by_status_arrives_as_enum_members() -> None:
-    page = EngagementConnection(edges=[], nodes=[], page_info=NOWHERE)
-    context = Context(Agent_engagements=page)
+    page = EngagementConnection(listed=None)
+    context = Context(Agent_engagements=page, EngagementConnection_nodes=[])
     document = '{ node(id: "acme") { ... on Agent { engagements(last: 1, status: [ACTIVE]) { nodes { id } } } } }'
     _execute(document, context)
     assert context.asked[0][3]["status"] == [EngagementStatus.ACTIVE]
@@ -127,13 +127,14 @@ def test_live_tokens_are_the_default_and_null_is_passed_on() -> None:
 
 
 def test_the_total_of_a_page_is_counted_only_when_asked() -> None:
-    page = AgentMemberConnection(edges=[], nodes=[], page_info=NOWHERE, counted="agent acme")
-    context = Context(Agent_members=page, AgentMemberConnection_totalCount=7)
+    page = AgentMemberConnection(listed="agent acme")
+    answers = {"pageInfo": NOWHERE, "totalCount": 7}
+    context = Context(Agent_members=page, **{f"AgentMemberConnection_{name}": value for name, value in answers.items()})
     _execute('{ node(id: "acme") { ... on Agent { members { pageInfo { endCursor } } } } }', context)
-    assert [asked[1] for asked in context.asked] == ["members"]
+    assert [asked[1] for asked in context.asked] == ["members", "pageInfo"]
     data = _execute('{ node(id: "acme") { ... on Agent { members { totalCount } } } }', context)
     assert data["node"] == {"members": {"totalCount": 7}}
-    assert context.asked[-1][2].counted == "agent acme"
+    assert context.asked[-1][2].listed == "agent acme"
 
 
 def test_the_viewer_s_permissions_are_of_one_practice() -> None:

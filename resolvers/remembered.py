@@ -1,0 +1,49 @@
+"""What one worker remembers between requests: who is asking, and what was answered.
+
+An actor is found again by the hash of the session's reference, an answer by the hash of everything it was asked
+with. Both only after `confirm`, and only in a request that began before it: see `models/freshness.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import limits
+from authz.actor import Actor
+from models.freshness import Freshness
+from models.memory import Changes, Memory
+from resolvers.inforce import InForce
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person, and the set by which they were looked at."""
+
+    actor: Actor
+    in_force: InForce
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer's bytes, and the policy that it was made under."""
+
+    body: bytes
+    policy_digest: str
+
+
+class Remembered:
+    """`dsn` and `server_settings` are those of the database that is asked."""
+
+    def __init__(self, dsn: str, server_settings: Mapping[str, str] | None = None) -> None:
+        self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))
+        self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
+        self.changes = Changes(self.actors, self.answers)
+        self.freshness = Freshness(dsn, self.changes, server_settings or {})
+
+    async def confirm(self) -> bool:
+        """Whether this request may use what is remembered. Called once the request is there."""
+        return await self.freshness.confirm()
+
+    async def close(self) -> None:
+        await self.freshness.close()
