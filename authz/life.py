@@ -39,6 +39,9 @@ class AgreementState(enum.Enum):
     WAIVED = "waived"
 
 
+_IN_FORCE = (AgreementState.IN_FORCE, AgreementState.EXPIRING, AgreementState.WAIVED)
+
+
 class Party(enum.Enum):
     PRACTICE = "practice"
     AGENT = "agent"
@@ -144,6 +147,8 @@ def end(facts: Facts, policy: Policy, now: datetime) -> tuple[datetime | None, s
         return facts.practice_closed_at, "practice_closed"
     if facts.agent_closed_at:
         return facts.agent_closed_at, "agent_closed"
+    if facts.expires_at > now:
+        return None, None
     lapses_at = facts.expires_at + timedelta(days=policy.engagements.grace_days)
     return (lapses_at, "expired") if lapses_at <= now else (None, None)
 
@@ -151,10 +156,9 @@ def end(facts: Facts, policy: Policy, now: datetime) -> tuple[datetime | None, s
 def changes_at(facts: Facts, policy: Policy, now: datetime) -> datetime:
     """The first instant after `now` at which time alone may make another life of these facts: an end, or a midnight
     (UTC) where an agreement has a first or a last day. Nothing between the two differs."""
-    ends = [grant.expires_at for grant in facts.grants if grant.expires_at]
-    ends.append(facts.expires_at)
-    if facts.expires_at <= now:
-        ends.append(facts.expires_at + timedelta(days=policy.engagements.grace_days))
+    expires = facts.expires_at
+    ends = [expires if expires > now else expires + timedelta(days=policy.engagements.grace_days)]
+    ends += [grant.expires_at for grant in facts.grants if grant.expires_at]
     if _depends_on_the_day(facts.agreement, now.date()):
         ends.append(next_midnight(now))
     return min([end for end in ends if end > now], default=NEVER)
@@ -185,7 +189,7 @@ def live_roles(facts: Facts, policy: Policy, now: datetime) -> frozenset[str]:
 
 
 def is_in_force(state: AgreementState) -> bool:
-    return state in (AgreementState.IN_FORCE, AgreementState.EXPIRING, AgreementState.WAIVED)
+    return state in _IN_FORCE
 
 
 def agreement_state(agreement: AgreementFacts | None, policy: Policy, now: datetime) -> AgreementState:

@@ -82,19 +82,19 @@ async def hold_to_change(connection: Connection, access: Access, engagement_id: 
 
 
 def facts(row: Row) -> Facts:
-    """The facts in a row of COLUMNS."""
+    """The facts in a row of COLUMNS. By position, because a page makes many: the fields in the order of `Facts`."""
     return Facts(
-        started_at=row["started_at"],
-        expires_at=row["expires_at"],
-        agent_kind=row["agent_kind"],
-        grants=_grants(row["grants"]),
-        agreement=_agreement(row["agreement"]),
-        suspended_at=row["suspended_at"],
-        ended_at=row["ended_at"],
-        end_reason=row["end_reason"],
-        agent_suspended_at=row["agent_suspended_at"],
-        agent_closed_at=row["agent_closed_at"],
-        practice_closed_at=row["practice_closed_at"],
+        row["started_at"],
+        row["expires_at"],
+        row["agent_kind"],
+        _grants(row["grants"]),
+        _agreement(row["agreement"]),
+        row["suspended_at"],
+        row["ended_at"],
+        row["end_reason"],
+        row["agent_suspended_at"],
+        row["agent_closed_at"],
+        row["practice_closed_at"],
     )
 
 
@@ -102,30 +102,16 @@ def _grants(stored: Any) -> tuple[Grant, ...]:
     """Those that are not removed, by role."""
     if stored is None:
         return ()
-    return tuple(
-        [
-            Grant(role, datetime.fromisoformat(granted_at), _time(confirmed_at), _time(expires_at), key, granted_by)
-            for role, granted_at, confirmed_at, expires_at, key, granted_by in _json(stored)
-        ]
-    )
+    found = _json(stored)
+    return tuple([Grant(role, _at(at), _time(yes), _time(end), key, by) for role, at, yes, end, key, by in found])
 
 
 def _agreement(stored: Any) -> AgreementFacts | None:
     if stored is None:
         return None
     basis, requested, by_agent, by_practice, effective, expires, ref, sha256, waived, terminated = _json(stored)
-    return AgreementFacts(
-        basis,
-        _time(requested),
-        _time(by_agent),
-        _time(by_practice),
-        _day(effective),
-        _day(expires),
-        ref,
-        sha256,
-        _time(waived),
-        _time(terminated),
-    )
+    signed = (_time(requested), _time(by_agent), _time(by_practice))
+    return AgreementFacts(basis, *signed, _day(effective), _day(expires), ref, sha256, _time(waived), _time(terminated))
 
 
 def _json(value: Any) -> Any:
@@ -133,8 +119,11 @@ def _json(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str | bytes) else value
 
 
+_at = datetime.fromisoformat
+
+
 def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else _at(text)
 
 
 def _day(text: str | None) -> date | None:

@@ -12,7 +12,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from authz.actor import Actor
-from authz.life import changes_at, next_midnight
+from authz.life import next_midnight
 from authz.policy import Policy
 from models.connection import Row, read, watched_read
 from models.memory import hold_until, note, spoil
@@ -23,7 +23,7 @@ from resolvers.actors import load_actor
 from resolvers.execution import RequestFacts, SessionChange
 from resolvers.executor import Ahead
 from resolvers.inforce import InForce
-from resolvers.lists import Beside, Lists
+from resolvers.lists import Lists
 from resolvers.remembered import Known, Remembered
 from schema.engagement import Engagement
 from schema.person import StaffMember
@@ -135,14 +135,12 @@ class Context:
         return {key: self.met[kind, key] for key in wanted}
 
     def engagement(self, row: Row) -> Engagement:
-        """An engagement from its row, which has brought those of its agent and its practice."""
-        agent, practice = row["agent_id"], row["practice_id"]
-        self.met.setdefault(("agent", agent), Beside(row, "agent_"))
-        self.met.setdefault(("practice", practice), Beside(row, "practice_"))
-        note(("engagements.id", row["id"]), ("agents.id", agent), ("practices.id", practice))
-        made = objects.engagement(row, self.policy, self.request.now)
-        hold_until(changes_at(made.facts, self.policy, self.request.now))
-        return made
+        """An engagement from its row, which has brought those of its agent and its practice.
+
+        Its own changes are noted by whoever found it: by its id, or by the list that it is on.
+        """
+        note(("agents.id", row["agent_id"]), ("practices.id", row["practice_id"]))
+        return objects.engagement(row, self.policy, self.request.now)
 
     def staff_member(self, row: Row) -> StaffMember:
         """Whether training is due changes with the day."""

@@ -72,6 +72,7 @@ class Ahead:
     conditions: Key
     variables: Any
     convert: Convert
+    known: dict[int, dict[str, Any]] = field(default_factory=dict)  # arguments by the field's node
 
     def below(self, info: strawberry.Info, parent: type, name: str) -> dict[str, Any] | None:
         """The arguments with which field `name` of `parent` is asked right below the field that `info` is about; None
@@ -87,6 +88,12 @@ class Ahead:
 
     def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
         """What was given for a field, in Python's names and values; an argument left out is None, like null."""
+        node = id(details[0].node)
+        if node not in self.known:
+            self.known[node] = self._arguments(definition, details)
+        return self.known[node]
+
+    def _arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
         given = get_argument_values(definition, details[0].node, self.variables, None, True)
         field_ = definition.extensions[STRAWBERRY]
         converted = self.convert(field_, given)

@@ -7,7 +7,7 @@ value to it. What that would report as an error is Unexpected: graphql-core shal
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -22,7 +22,8 @@ from graphql import (
 )
 from strawberry.execution import optimized_is_awaitable
 
-Complete: TypeAlias = Callable[[Any], Any]
+# From values of which none is null to what stands in the answer.
+Complete: TypeAlias = Callable[[Sequence[Any]], list[Any]]
 
 _INT = range(-(2**31), 2**31)
 
@@ -32,20 +33,42 @@ class Unexpected(Exception):
 
 
 def of(type_: GraphQLLeafType) -> Complete:
-    """The function that completes values of this type, none of them null."""
-    general = _general(type_)
+    """The function that completes values of this type."""
+    one = _one(type_)
     if type_ is GraphQLString or type_ is GraphQLID:
-        return lambda value: value if type(value) is str else general(value)
+        return _as_they_are(str, one)
     if type_ is GraphQLBoolean:
-        return lambda value: value if type(value) is bool else general(value)
+        return _as_they_are(bool, one)
     if type_ is GraphQLInt:
-        return lambda value: value if type(value) is int and value in _INT else general(value)
+        return lambda values: [v if type(v) is int and v in _INT else one(v) for v in values]
     if type_ is GraphQLFloat:
-        return lambda value: value if type(value) is float and math.isfinite(value) else general(value)
-    return _enum(type_, general) if is_enum_type(type_) else general
+        return lambda values: [v if type(v) is float and math.isfinite(v) else one(v) for v in values]
+    return _enum(type_, one) if is_enum_type(type_) else lambda values: [one(value) for value in values]
 
 
-def _general(type_: GraphQLLeafType) -> Complete:
+def _as_they_are(kind: type, one: Callable[[Any], Any]) -> Complete:
+    """Values of exactly this type go into the answer unchanged."""
+
+    def complete(values: Sequence[Any]) -> list[Any]:
+        if set(map(type, values)) <= {kind}:
+            return list(values)
+        return [value if type(value) is kind else one(value) for value in values]
+
+    return complete
+
+
+def _enum(type_: Any, one: Callable[[Any], Any]) -> Complete:
+    """By look-up: the library compares with every value of the enum."""
+    members = getattr(type_, "wrapped_cls", None)
+    names = {member.name: type_.coerce_output_value(member) for member in members or ()}
+
+    def complete(values: Sequence[Any]) -> list[Any]:
+        return [names[value._name_] if type(value) is members else one(value) for value in values]
+
+    return complete
+
+
+def _one(type_: GraphQLLeafType) -> Callable[[Any], Any]:
     coerce = type_.coerce_output_value
 
     def complete(value: Any) -> Any:
@@ -55,16 +78,5 @@ def _general(type_: GraphQLLeafType) -> Complete:
         if coerced is None or coerced is Undefined:
             raise Unexpected
         return coerced
-
-    return complete
-
-
-def _enum(type_: Any, general: Complete) -> Complete:
-    """By look-up: the library compares with every value of the enum."""
-    members = getattr(type_, "wrapped_cls", ())
-    names = {member.name: type_.coerce_output_value(member) for member in members}
-
-    def complete(value: Any) -> Any:
-        return names[value._name_] if type(value) is members else general(value)
 
     return complete

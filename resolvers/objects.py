@@ -1,11 +1,14 @@
-"""Rows made into the API's objects: plain fields only, whatever needs another query is an edge."""
+"""Rows made into the API's objects: plain fields only, whatever needs another query is an edge.
+
+Objects that fill pages (practices, agents, engagements) make each field when it is asked for; the others at once.
+"""
 
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import orjson
@@ -13,7 +16,8 @@ import strawberry
 
 import schema.policy as api_policy
 from authz import policy as rules
-from authz.life import Life, life
+from authz.life import Life, changes_at, life
+from models.memory import hold_until
 from operations import spelling
 from operations.connect import Preview
 from operations.facts import facts
@@ -34,6 +38,7 @@ from schema.kinds import (
     Purpose,
     TokenStatus,
 )
+from schema.node import MADE, Node
 from schema.person import StaffMember, Training, User
 from schema.practice import Practice
 from schema.problem import UseStaffAccountInstead
@@ -48,13 +53,40 @@ _PURPOSES = {purpose.value: purpose for purpose in Purpose}
 _STATUSES = {status.value: status for status in EngagementStatus}
 
 
+Made = TypeVar("Made", bound=Node)
+
+
+def _of_row(kind: type[Made], row: Row) -> Made:
+    """An object that has nothing but its row yet; each field is made when it is asked for (`schema/node.py`)."""
+    found = kind.__new__(kind)
+    found.row = row
+    return found
+
+
+def _made(type_: type[Node], /, **fields: Callable[[Any], Any]) -> None:
+    """How the plain fields of objects of this class are made."""
+    MADE.update({(type_, name): make for name, make in fields.items()})
+
+
+def _column(name: str) -> Callable[[Any], Any]:
+    return lambda found: found.row[name]
+
+
 def user(row: Row) -> User:
     return User(id=_id(row["id"]), row=row, name=row["name"], email=row["email"])
 
 
 def practice(row: Row) -> Practice:
-    kind = _PRACTICE_KINDS[row["kind"]]
-    return Practice(id=_id(row["id"]), row=row, name=row["name"], kind=kind, incorporated=row["incorporated"])
+    return _of_row(Practice, row)
+
+
+_made(
+    Practice,
+    id=lambda found: _id(found.row["id"]),
+    name=_column("name"),
+    kind=lambda found: _PRACTICE_KINDS[found.row["kind"]],
+    incorporated=_column("incorporated"),
+)
 
 
 def staff_member(row: Row, policy: rules.Policy, now: datetime) -> StaffMember:
@@ -76,18 +108,7 @@ def _months_later(day: date, months: int) -> date:
 
 
 def agent(row: Row) -> Agent:
-    return Agent(
-        id=_id(row["id"]),
-        row=row,
-        kind=_AGENT_KINDS[row["kind"]],
-        legal_name=row["legal_name"],
-        city=row["city"],
-        address=row["address"],
-        phone=row["phone"],
-        email=row["email"],
-        status=_agent_status(row),
-        verified_at=row["verified_at"],
-    )
+    return _of_row(Agent, row)
 
 
 def _agent_status(row: Row) -> AgentStatus:
@@ -96,6 +117,20 @@ def _agent_status(row: Row) -> AgentStatus:
     if row["suspended_at"]:
         return AgentStatus.SUSPENDED
     return AgentStatus.ACTIVE if row["verified_at"] else AgentStatus.REGISTERED
+
+
+_made(
+    Agent,
+    id=lambda found: _id(found.row["id"]),
+    kind=lambda found: _AGENT_KINDS[found.row["kind"]],
+    legal_name=_column("legal_name"),
+    city=_column("city"),
+    address=_column("address"),
+    phone=_column("phone"),
+    email=_column("email"),
+    status=lambda found: _agent_status(found.row),
+    verified_at=_column("verified_at"),
+)
 
 
 def member(row: Row) -> AgentMember:
@@ -171,24 +206,15 @@ def _token_status(row: Row, attempts: int, now: datetime) -> TokenStatus:
 
 
 def engagement(row: Row, policy: rules.Policy, now: datetime) -> Engagement:
-    stored = facts(row)
-    found = life(stored, policy, now)
-    return Engagement(
-        id=_id(row["id"]),
-        row=row,
-        facts=stored,
-        life=found,
-        purpose=_PURPOSES[row["purpose"]],
-        status=_STATUSES[found.status.value],
-        blockers=_blockers(found) if found.blockers else [],
-        version=row["version"],
-        started_at=row["started_at"],
-        expires_at=row["expires_at"],
-        auto_extend=row["auto_extend"],
-        ended_at=found.ended_at,
-        end_reason=EndReason(found.end_reason) if found.end_reason else None,
-        last_used_at=row["last_used_at"],
-    )
+    found = _of_row(Engagement, row)
+    found.seen = (policy, now)
+    return found
+
+
+def _life(found: Engagement) -> Life:
+    """What is made of it is the same until time alone changes it."""
+    hold_until(found.until)
+    return life(found.facts, *found.seen)
 
 
 def _blockers(found: Life) -> list[Blocker]:
@@ -201,6 +227,25 @@ def _blockers(found: Life) -> list[Blocker]:
         )
         for blocker in found.blockers
     ]
+
+
+_made(
+    Engagement,
+    facts=lambda found: facts(found.row),
+    until=lambda found: changes_at(found.facts, *found.seen),
+    life=lambda found: _life(found),
+    id=lambda found: _id(found.row["id"]),
+    purpose=lambda found: _PURPOSES[found.row["purpose"]],
+    status=lambda found: _STATUSES[found.life.status.value],
+    blockers=lambda found: _blockers(found.life),
+    version=_column("version"),
+    started_at=_column("started_at"),
+    expires_at=_column("expires_at"),
+    auto_extend=_column("auto_extend"),
+    ended_at=lambda found: found.life.ended_at,
+    end_reason=lambda found: EndReason(found.life.end_reason) if found.life.end_reason else None,
+    last_used_at=_column("last_used_at"),
+)
 
 
 def receipt(row: Row) -> RevocationReceipt:

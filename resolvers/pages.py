@@ -196,9 +196,9 @@ async def practice_row(context: Context, key: UUID, info: strawberry.Info) -> Ro
     if asked is None:
         return await context.row("practice", key)
     note(("practices.id", key))
-    selection = _of_practice(context, key, asked.pop("status"))
+    selection = _of_practice(context, key, asked["status"])
     try:
-        part = cut(OF_PRACTICE.name, **asked)
+        part = cut(OF_PRACTICE.name, **{name: value for name, value in asked.items() if name != "status"})
     except InvalidInput:  # the edge will say so, at its place
         return await context.row("practice", key)
     return await context.lists.page_and_parent(selection, part, PARENT)

@@ -11,11 +11,12 @@ from authz.decide import permissions
 from authz.life import Facts, agreement_state, grant_status
 from models.connection import Row
 from models.identifier import parse
+from models.memory import hold_until
 from resolvers import objects
 from resolvers.actors import organisation_seat
 from resolvers.context import Context
 from resolvers.edges import edge, to_one
-from resolvers.lists import Condition, Listing, Selection
+from resolvers.lists import Beside, Condition, Listing, Selection
 from resolvers.paging import Cut
 from schema.agent import Agent, AgentMember, ConnectToken
 from schema.engagement import Agreement, Engagement, RoleGrant
@@ -55,8 +56,6 @@ to_one(AgentMember, "agent", "agent", "agent_id", _agent)
 to_one(AgentMember, "user", "user", "user_id", _user)
 to_one(ConnectToken, "issued_by", "member", "issued_by_id", _member)
 to_one(ConnectToken, "engagement", "engagement", "engagement_id", _engagement)
-to_one(Engagement, "practice", "practice", "practice_id", _practice)
-to_one(Engagement, "agent", "agent", "agent_id", _agent)
 to_one(Engagement, "previous", "engagement", "previous_id", _engagement)
 to_one(RoleGrant, "granted_by", "user", "granted_by_id", _user)
 
@@ -105,6 +104,16 @@ async def tokens(context: Context, agent: Agent, live: bool | None) -> list[Conn
     return [objects.token(row, attempts, context.now) for row in reversed(newest.rows)]
 
 
+@edge(Engagement, "practice")
+def practice_of_engagement(context: Context, engagement: Engagement) -> Practice:
+    return objects.practice(Beside(engagement.row, "practice_"))
+
+
+@edge(Engagement, "agent")
+def agent_of_engagement(context: Context, engagement: Engagement) -> Agent:
+    return objects.agent(Beside(engagement.row, "agent_"))
+
+
 @edge(Engagement, "external_ref")
 def external_ref(context: Context, engagement: Engagement) -> str | None:
     """The agent's own client number is nobody else's business."""
@@ -114,6 +123,7 @@ def external_ref(context: Context, engagement: Engagement) -> str | None:
 
 @edge(Engagement, "roles")
 def roles_of_engagement(context: Context, engagement: Engagement) -> list[RoleGrant]:
+    hold_until(engagement.until)
     return [
         RoleGrant(
             row={"role": stored.role, "granted_by_id": stored.granted_by},
@@ -133,12 +143,14 @@ def role_of_grant(context: Context, grant: RoleGrant) -> Role:
 @edge(Engagement, "permissions")
 def permissions_of_engagement(context: Context, engagement: Engagement) -> list[Permission]:
     """The widest that anybody of the agent can have there now."""
+    hold_until(engagement.until)
     seat = organisation_seat(engagement.facts, context.policy, context.request.now)
     return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
 
 
 @edge(Engagement, "agreement")
 def agreement(context: Context, engagement: Engagement) -> Agreement:
+    hold_until(engagement.until)
     stored = engagement.facts
     recorded = stored.agreement
     return Agreement(

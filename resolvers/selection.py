@@ -18,6 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
+from types import NoneType
 from typing import Any, Protocol, TypeAlias
 
 from graphql import (
@@ -36,6 +39,7 @@ from graphql.pyutils import gather_with_cancel
 from resolvers import edges, leaves
 from resolvers.edges import Edge
 from resolvers.leaves import Unexpected
+from schema.node import MADE
 
 Output: TypeAlias = dict[str, Any]
 
@@ -106,10 +110,8 @@ class Selection:
     fields: tuple[Field, ...] = ()
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        origin = self.origin
-        for value in values:
-            if type(value) is not origin:
-                raise Unexpected
+        if not set(map(type, values)) <= {self.origin}:
+            raise Unexpected
         outputs: list[Output] = [{} for _ in values]
         if outputs:
             for each in self.fields:
@@ -122,7 +124,7 @@ class Leaf:
     finish: leaves.Complete
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        return list(map(self.finish, values))
+        return self.finish(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,8 @@ class NotNull:
     inner: Shape
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        for value in values:
-            if value is None:
-                raise Unexpected
+        if NoneType in set(map(type, values)):
+            raise Unexpected
         return self.inner.complete(now, values)
 
 
@@ -141,10 +142,9 @@ class Nullable:
     inner: Shape
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        there = [value for value in values if value is not None]
-        completed = self.inner.complete(now, there)
-        if len(there) == len(values):
-            return completed
+        if NoneType not in set(map(type, values)):
+            return self.inner.complete(now, values)
+        completed = self.inner.complete(now, [value for value in values if value is not None])
         rest = iter(completed)
         return [None if value is None else next(rest) for value in values]
 
@@ -156,10 +156,9 @@ class Items:
     item: Shape
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        for value in values:
-            if type(value) is not list:
-                raise Unexpected
-        completed = self.item.complete(now, [item for value in values for item in value])
+        if not set(map(type, values)) <= {list}:
+            raise Unexpected
+        completed = self.item.complete(now, list(chain.from_iterable(values)))
         lists, start = [], 0
         for value in values:
             lists.append(completed[start : start + len(value)])
@@ -207,12 +206,11 @@ class Plain:
     """An attribute of the object."""
 
     name: str
-    attribute: str
+    value: Callable[[Any], Any]
     shape: Shape
 
     def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
-        attribute = self.attribute
-        _write(self.name, self.shape.complete(now, [getattr(parent, attribute) for parent in parents]), outputs)
+        _write(self.name, self.shape.complete(now, list(map(self.value, parents))), outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +262,15 @@ def _field(compiler: Compiler, parent: GraphQLObjectType, name: str, details: Fi
     if definition is None or ours is None or ours.extensions:
         raise NotCompiled
     if ours.is_basic_field:
-        return Plain(name, ours.python_name, _shape(compiler, definition.type, details))
+        return Plain(name, _getter(_origin(parent), ours.python_name), _shape(compiler, definition.type, details))
     edge = edges.known(_origin(parent), ours.python_name)
     if edge is None:
         raise NotCompiled
     return Asked(name, edge, _shape(compiler, definition.type, details), definition, details)
+
+
+def _getter(origin: type, name: str) -> Callable[[Any], Any]:
+    return MADE.get((origin, name)) or attrgetter(name)
 
 
 def _shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:

@@ -30,9 +30,9 @@ from schema.policy import Permission, Role
 if TYPE_CHECKING:
     from schema.practice import Practice
 
-# What is stored about an engagement and what that means now, for the edges that say more of it. No client sees them.
-Stored = strawberry.Private[Any]
-Derived = strawberry.Private[Any]
+# The policy and the instant under which an engagement is looked at, what is stored about it, until when that means the
+# same, and what it means. No client sees them.
+Seen = strawberry.Private[Any]
 
 
 @strawberry.type(description="One thing that keeps an engagement from giving permissions, and who can remove it.")
@@ -77,8 +77,10 @@ class Agreement:
     "nothing; roles and, where required, an agreement make it ACTIVE; `revokeAgent` ends it for good."
 )
 class Engagement(Node):
-    facts: Stored = dataclasses.field(repr=False, compare=False)
-    life: Derived = dataclasses.field(repr=False, compare=False)
+    seen: Seen = dataclasses.field(repr=False, compare=False)
+    facts: Seen = dataclasses.field(repr=False, compare=False)
+    until: Seen = dataclasses.field(repr=False, compare=False)
+    life: Seen = dataclasses.field(repr=False, compare=False)
     purpose: Purpose = field(description="Why the agent works in the practice.")
     status: EngagementStatus = field(description="Where it stands now, worked out when you ask.")
     blockers: list[Blocker] = field(

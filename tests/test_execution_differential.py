@@ -1,0 +1,136 @@
+"""Compiled selections answer what graphql-core answers: the same data in the same order, the same errors and paths.
+
+Generated documents over a schema with everything in it and over the API itself, executed both ways. `make fuzz` runs
+many more of them than this.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import orjson
+import pytest
+from graphql import DocumentNode, ExecutionResult, GraphQLField, GraphQLNamedType, parse, validate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.asyncpg_client import AsyncpgClient
+from resolvers import executor, selection
+from resolvers.execution import Schema
+from resolvers.executor import Compiled
+from resolvers.schema import schema as api
+from tests import odd_schema
+from tests.callers import World
+from tests.query_maker import Maker, flags
+
+EXAMPLES = int(os.environ.get("SPAREKEY_FUZZ_EXAMPLES", "150"))
+
+
+async def both_ways(
+    schema: Schema, document: DocumentNode, compiled: Compiled, variables: dict[str, Any], contexts: tuple[Any, Any]
+) -> bool:
+    """Executes twice and compares. Whether there were errors."""
+    ours = await schema.run(document, None, variables, contexts[0], compiled)
+    theirs = await schema.run(document, None, variables, contexts[1])
+    assert isinstance(ours, ExecutionResult)
+    assert isinstance(theirs, ExecutionResult)
+    assert written(ours.data) == written(theirs.data)
+    assert said(ours) == said(theirs)
+    return bool(theirs.errors)
+
+
+def written(data: Any) -> bytes:
+    """Bytes, because the order of keys is part of an answer."""
+    return orjson.dumps(data, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+def said(result: ExecutionResult) -> list[str]:
+    """Root fields are executed side by side, so the order of their errors is nobody's promise."""
+    return sorted(str(each.formatted) for each in result.errors or ())
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.integers(min_value=0), st.sampled_from([0.0, 0.0, 0.02, 0.15]))
+async def test_any_document_over_any_objects_is_answered_as_by_the_library(seed: int, wrong: float) -> None:
+    chance = random.Random(seed)
+    text = Maker(odd_schema.SCHEMA.graphql_schema, chance).document(depth=4)
+    document = parse(text)
+    if validate(odd_schema.SCHEMA.graphql_schema, document):
+        return
+    compiled = Compiled.of(document)
+    for _ in range(3):  # the later ones meet what the first has compiled, under other variables and over other objects
+        made = chance.getrandbits(32)
+        contexts = [odd_schema.World(random.Random(made), wrong).context for _ in range(2)]
+        await both_ways(odd_schema.SCHEMA, document, compiled, flags(chance), (contexts[0], contexts[1]))
+
+
+def test_what_is_generated_is_worth_comparing() -> None:
+    """Most documents are valid, and together they ask for every field of the schema."""
+    sound, words = 0, ""
+    for seed in range(300):
+        text = Maker(odd_schema.SCHEMA.graphql_schema, random.Random(seed)).document(depth=4)
+        sound += not validate(odd_schema.SCHEMA.graphql_schema, parse(text))
+        words += text
+    assert sound > 200
+    for name in ("Leaf", "Branch"):
+        for field in odd_schema.SCHEMA.graphql_schema.type_map[name].fields:  # type: ignore[attr-defined]
+            assert f"{field} " in words, field
+    assert "@skip" in words
+    assert "fragment" in words
+
+
+async def test_sound_objects_are_completed_by_compiled_functions_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the comparison would compare the library with itself."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("the library was asked")
+
+    monkeypatch.setattr(executor.Executor, "_by_the_library", never)
+    document = parse(
+        "{ branch { name leaf { count ratio flag key colour at on extra grid } mother { name } sister { name }"
+        " children { failingHard failing either { ... on Leaf { name } } people { __typename name } } } }"
+    )
+    context = odd_schema.World(random.Random(1), 0.0).context
+    compiled = Compiled.of(document)
+    result = await odd_schema.SCHEMA.run(document, None, {}, context, compiled)
+    assert isinstance(result, ExecutionResult)
+    assert result.errors is None
+    assert None not in compiled.selections.values()
+
+
+async def test_of_two_fields_that_wait_one_failure_ends_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of an abandoned pass goes on, and nothing of it was left unawaited: that would be a warning, an error."""
+    seen = []
+
+    async def settle(self: selection.Pass, original: Any = selection.Pass.settle) -> None:
+        seen.append(len(self.waiting))
+        await original(self)
+
+    monkeypatch.setattr(selection.Pass, "settle", settle)
+    world = odd_schema.World(random.Random(1), 0.0)
+    for branch in world.context.branches.values():
+        branch.row["fails"] = True
+    document = parse("{ branch { children { name } failing failingHard mother { name } } }")
+    assert await both_ways(odd_schema.SCHEMA, document, Compiled.of(document), {}, (world.context, world.context))
+
+
+IDS = {"practice": "practice", "agent": "agent", "engagement": "engagement"}
+
+
+def api_arguments(world: World, chance: random.Random) -> Any:
+    """What the API's fields can be asked with in the world of `tests/callers.py`."""
+
+    def given_to(parent: GraphQLNamedType, name: str, definition: GraphQLField) -> str | None:
+        required = [key for key, argument in definition.args.items() if str(argument.type).endswith("!")]
+        if name.startswith("__") or name in ("explainAccess", "node", "nodes"):
+            return None
+        if "first" in definition.args:
+            return f"({chance.choice(('first', 'last'))}: {chance.randint(1, 4)})"
+        values = {"id": world.ids.get(f"{name}", ""), "practiceId": world.ids["practice"], "key": "biller"}
+        if not all(key in values for key in required):
+            return None
+        return "(" + ", ".join(f'{key}: "{values[key]}"' for key in required) + ")" if required else ""
+
+    return given_to
