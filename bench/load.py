@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 SCRIPT = Path(__file__).resolve().parent / "load.lua"
-INSTALL = "wrk is missing; install it (on Debian and Ubuntu: apt-get install wrk)"
 CONNECTIONS = 32
 SECONDS, WARM_SECONDS = 5, 3
 PATIENCE = 20  # seconds for one answer: slow is a figure, not a failure
@@ -61,6 +60,15 @@ class Asked:
     body: Mapping[str, Any]
 
 
+def check() -> None:
+    """Raises SystemExit, with what to do, where load cannot be made here."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing; install it (on Debian and Ubuntu: apt-get install wrk)")
+    if shutil.which("taskset") is None:
+        raise SystemExit("taskset is missing; install it (on Debian and Ubuntu: apt-get install util-linux)")
+    cores()
+
+
 def write(file: Path, requests: Sequence[Asked]) -> Path:
     """For load.lua, one on a line."""
     file.write_text("".join(f"{each.reference}\t{json.dumps(each.body)}\n" for each in requests))
@@ -89,8 +97,6 @@ def beside_the_server() -> Iterator[None]:
 
 def interleaved(targets: Sequence[Target], rounds: int = 3) -> dict[str, list[Figures]]:
     """Warm every target, then measure them in turn; each one's figures, round by round."""
-    if shutil.which("wrk") is None:
-        raise SystemExit(INSTALL)
     sizes = [_warm(target) for target in targets]
     measured = [[_run(*each) for each in zip(targets, sizes, strict=True)] for _ in range(rounds)]
     return {target.name: [each[place] for each in measured] for place, target in enumerate(targets)}

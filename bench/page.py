@@ -70,6 +70,7 @@ class Bench:
 
 
 def main() -> None:
+    wrk.check()
     servers.install_postgraphile()
     with (
         tempfile.TemporaryDirectory(prefix="sparekey-bench-") as name,

@@ -10,8 +10,8 @@ import asyncio
 import os
 import platform
 import re
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).resolve().parent / "results"
 def keep(name: str, table: Sequence[str], packages: Sequence[str] = (), others: Sequence[str] = ()) -> None:
     """`packages` are Python's, by name; `others` are name and version already."""
     versions = [f"Python {platform.python_version()}", *(f"{each} {version(each)}" for each in packages), *others]
-    day = datetime.now(UTC).date().isoformat()
+    day = time.strftime("%Y-%m-%d", time.gmtime())
     text = "\n".join([*table, "", f"{day} · {_processor()} · {', '.join(versions)}", ""])
     print(text, flush=True)
     FOLDER.mkdir(exist_ok=True)

@@ -106,15 +106,16 @@ def postgraphile(url: str) -> Any:
 
 
 def install_postgraphile() -> None:
-    """The versions and hashes of its lock, once; npm itself decides whether there is anything to do."""
-    lock, done = POSTGRAPHILE / "package-lock.json", POSTGRAPHILE / "node_modules" / ".package-lock.json"
-    if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+    """The versions and hashes of its lock, once."""
+    lock, installed = POSTGRAPHILE / "package-lock.json", POSTGRAPHILE / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     print("bench: installing PostGraphile from its lock", flush=True)
     path = os.pathsep.join((str(Path(node()).parent), os.environ.get("PATH", "")))
-    npm = _npm()
-    command = (*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-    subprocess.run(command, cwd=POSTGRAPHILE, env={**os.environ, "PATH": path}, check=True)  # noqa: S603
+    command = (*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    done = subprocess.run(command, cwd=POSTGRAPHILE, env={**os.environ, "PATH": path})  # noqa: S603
+    if done.returncode:
+        raise SystemExit("npm could not install PostGraphile; its message is above")
 
 
 def node() -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import strawberry
@@ -26,11 +27,12 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
+from tortoise import timezone
+from tortoise.contrib.starlette import RegisterTortoise
 
 import models
-from authz.life import AgreementFacts, Facts, Grant, Status, grant_status, life
+from authz.life import AgreementFacts, Facts, Grant, grant_status, life
 from authz.load import load
-from models import connection
 
 POLICY = load(Path(__file__).resolve().parent.parent.parent / "policies")
 T = TypeVar("T")
@@ -130,7 +132,8 @@ class Engagement:
         practice = await each.practices.load(self.row.practice_id)  # type: ignore[attr-defined]
         grants = await each.grants.load(self.row.id)
         agreements = await each.agreements.load(self.row.id)
-        return _status(self.row, agent, practice, grants, agreements).value
+        facts = _facts(self.row, agent, practice, grants, agreements)
+        return life(facts, POLICY, info.context["now"]).status.value
 
     @strawberry.field
     async def agent(self, info: strawberry.Info) -> Agent:
@@ -138,7 +141,7 @@ class Engagement:
 
     @strawberry.field
     async def roles(self, info: strawberry.Info) -> list[RoleGrant]:
-        now = datetime.now(UTC)
+        now = info.context["now"]
         return [RoleGrant.of(row, now) for row in await info.context["loaders"].grants.load(self.row.id)]
 
 
@@ -167,14 +170,14 @@ class Query:
         return Practice(id=id, name=row.name, kind=row.kind) if row else None
 
 
-def _status(
+def _facts(
     row: models.Engagement,
     agent: models.Agent,
     practice: models.Practice | None,
     grants: Sequence[models.RoleGrant],
     agreements: Sequence[models.Agreement],
-) -> Status:
-    facts = Facts(
+) -> Facts:
+    return Facts(
         started_at=row.started_at,
         expires_at=row.expires_at,
         agent_kind=agent.kind,
@@ -187,7 +190,6 @@ def _status(
         agent_closed_at=agent.closed_at,
         practice_closed_at=practice.closed_at if practice else None,
     )
-    return life(facts, POLICY, datetime.now(UTC)).status
 
 
 def _grant(row: models.RoleGrant) -> Grant:
@@ -209,21 +211,31 @@ def _agreement(row: models.Agreement) -> AgreementFacts:
 
 class Application(GraphQL[Any, Any]):
     async def get_context(self, request: Any, response: Any) -> dict[str, Any]:
-        return {"request": request, "response": response, "loaders": loaders()}
+        return {"request": request, "response": response, "now": timezone.now(), "loaders": loaders()}
 
 
 @asynccontextmanager
-async def database(_: Starlette) -> AsyncIterator[None]:
-    await connection.connect(os.environ["DATABASE_URL"])
-    yield
-    await connection.disconnect()
+async def database(app: Starlette) -> AsyncIterator[None]:
+    """Tortoise's own client, with as many connections as Sparekey has."""
+    async with RegisterTortoise(app, config=_config(os.environ["DATABASE_URL"])):
+        yield
+
+
+def _config(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    credentials = {"user": parts.username, "database": parts.path[1:], **given, "minsize": 2, "maxsize": 16}
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {"models": {"models": ["models"], "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
 
 
 async def ready(request: Request) -> Response:
     return Response()
 
-
-Endpoint = Callable[..., Awaitable[None]]
 
 if __name__ == "__main__":
     schema = strawberry.Schema(query=Query, extensions=[ParserCache, ValidationCache])
