@@ -38,7 +38,7 @@ POLICIES = servers.CHECKOUT / "policies"
 OURS = """query ($id: ID!) { practice(id: $id) { id name kind engagements(first: 20) { nodes {
  id status agent { id legalName kind } roles { status role { key title } } } } } }"""
 POSTGRAPHILE = """query ($id: UUID!) { practice: practiceByRowId(rowId: $id) { id: rowId name kind
- engagements: engagementsByPracticeIdList(first: 20) { id: rowId status
+ engagements: peerEngagementsByPracticeIdList(first: 20) { id: rowId status
  agent: agentByAgentId { id: rowId legalName kind }
  roles: roleGrantsByEngagementIdList(condition: {removedAt: null}) { status role: peerRoleByRole { key title } }
  } } }"""
