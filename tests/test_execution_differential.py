@@ -134,3 +134,26 @@ def api_arguments(world: World, chance: random.Random) -> Any:
         return "(" + ", ".join(f'{key}: "{values[key]}"' for key in required) + ")" if required else ""
 
     return given_to
+
+
+@pytest.mark.parametrize("caller", ["owner", "agent admin", "agent member", "operator"])
+async def test_any_document_over_the_api_is_answered_as_by_the_library(
+    world: World, database: AsyncpgClient, caller: str
+) -> None:
+    """Against the database, as different people: refusals in the middle of pages are among the answers."""
+    chance = random.Random(len(caller))
+    client = world.browser(caller)
+    asked = failed = 0
+    for _ in range(EXAMPLES // 5):
+        text = Maker(api.graphql_schema, chance, api_arguments(world, chance), most=25).document(depth=5)
+        document = parse(text)
+        if validate(api.graphql_schema, document):
+            continue
+        compiled = Compiled.of(document)
+        for _ in range(2):
+            variables = flags(chance)
+            contexts = [await world.town.context(client) for _ in range(2)]
+            failed += await both_ways(api, document, compiled, variables, (contexts[0], contexts[1]))
+            asked += 1
+    assert asked > EXAMPLES // 5
+    assert failed < asked

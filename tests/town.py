@@ -7,7 +7,7 @@ tests of its own. Everything else goes through GraphQL, as a client would do it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,7 +168,12 @@ class Town:
     app: Starlette
     clock: Clock
     policy: Policy
+    open_context: Callable[[RequestFacts], Awaitable[Context]]
     clients: list[Client] = field(default_factory=list)
+
+    async def context(self, client: Client) -> Context:
+        """What resolvers work with in a request of this browser's."""
+        return await self.open_context(RequestFacts(client.reference, "127.0.0.1", self.clock.now, "request"))
 
     def visitor(self, address: str = "127.0.0.1") -> Client:
         """A browser that nobody has signed in with."""
@@ -300,4 +305,4 @@ def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: N
         return {"database": True}
 
     app = create_app(schema=schema, open_context=open_town, ready=ready, development=True, clock=clock)
-    return Town(app, clock, policy)
+    return Town(app, clock, policy, open_town)
