@@ -5,7 +5,7 @@
     GET    405 no documentId · 400 not a GraphQL request
     then the context: who is it? · document known? · 405 mutation by GET · public? else 401 · valid? · cost · execution
 
-GET is for stored documents, and HEAD is GET without the body.
+GET is for stored documents, and HEAD is GET without the body, which uvicorn leaves out.
 
 An answer to a document that was not executed has no `data`, and is 400 as `application/graphql-response+json`, 200
 as `application/json`. Once execution has begun the status is 200, errors in fields or not. Statuses of the first
@@ -57,8 +57,6 @@ class Endpoint:
             response = await self._respond(request, receive)
         except ClientDisconnect:
             return
-        if request.method == "HEAD":
-            response.body = b""  # the headers stay those of the GET, Content-Length among them
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, receive: Receive) -> Response:

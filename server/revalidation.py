@@ -19,7 +19,7 @@ from starlette.datastructures import Headers
 
 from server.answer import Encoded
 
-_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 def revalidated(answer: Encoded, asked: Headers, origins: Collection[str]) -> Encoded:

