@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from errors import Refusal
 from models.connection import PoolExhausted
-from server import faults
-from server.http_errors import Code, RequestRejected, internal_error, refused_at_the_door
+from server import faults, media
+from server.http_errors import Code, DocumentRejected, RequestRejected, internal_error, refused_at_the_door
 
 OK = "OK"  # in the metrics, beside the closed list of codes
 
@@ -55,6 +55,11 @@ class Answer:
 
 def rejected(rejection: RequestRejected) -> Answer:
     return Answer(rejection.status, {"errors": rejection.errors}, rejection.headers)
+
+
+def not_executed(rejection: DocumentRejected, kind: str) -> Answer:
+    cost = {} if rejection.cost is None else {"extensions": {"cost": rejection.cost}}
+    return Answer(400 if kind == media.GRAPHQL else 200, {"errors": rejection.errors, **cost})
 
 
 def failed(exception: Exception, request_id: str) -> Answer:

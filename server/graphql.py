@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
@@ -27,7 +26,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.execution import RequestContext, RequestFacts
 from server import answer, body, door, graphiql, media, query_string
-from server.answer import Answer
+from server.answer import Answer, Encoded
 from server.answering import Answering
 from server.body import Asked
 from server.envelope import POLICY
@@ -73,33 +72,41 @@ class Endpoint:
             return encoded.response()
 
     async def _answer(self, request: Request, receive: Receive, kind: str) -> Response:
-        safe = request.method in READS
         asked = await self._asked(request, receive)
         sent = self.cookie.read(request.headers)
         facts = self._facts(request, sent)
+        safe = request.method in READS
+        context, encoded = await self._encoded(asked, facts, kind, safe)
+        self.metrics.count_request(encoded.code)
+        if context is None:
+            return encoded.response()
+        if safe and encoded.whole and context.actor is not None:
+            encoded = revalidated(encoded, request.headers, self.origins)
+        return self._made_personal(encoded.response(), sent, context)
+
+    async def _encoded(
+        self, asked: Asked, facts: RequestFacts, kind: str, safe: bool
+    ) -> tuple[RequestContext | None, Encoded]:
+        """The bytes and headers that depend on who asks by what they may see, and by nothing else."""
         context: RequestContext | None = None
         try:
             context = await self.open_context(facts)
             given = await self._execute(asked, context, facts.request_id, kind, safe)
         except Exception as exception:  # a bug anywhere below is an answer too
             given = answer.failed(exception, facts.request_id)
-        encoded = given.encoded(kind)
-        self.metrics.count_request(encoded.code)
-        if safe and encoded.whole and context is not None and context.actor is not None:
-            encoded = revalidated(encoded, request.headers, self.origins)
-        response = encoded.response()
-        if context is not None:
-            response.headers[POLICY] = context.policy_digest
-        if context is not None and (line := self.cookie.change(sent, context)):
+        return context, given.encoded(kind)
+
+    def _made_personal(self, response: Response, sent: str | None, context: RequestContext) -> Response:
+        response.headers[POLICY] = context.policy_digest
+        if line := self.cookie.change(sent, context):
             response.headers.append("Set-Cookie", line)
         return response
 
     async def _asked(self, request: Request, receive: Receive) -> Asked:
+        door.check_origin(request.headers, self.origins)
         if request.method in READS:
-            door.check_origin(request.headers, self.origins)
             return query_string.parse(request.scope["query_string"])
         door.check_content_type(request.headers)
-        door.check_origin(request.headers, self.origins)
         return body.parse(await body.read(receive, request.headers.get("content-length")))
 
     def _facts(self, request: Request, sent: str | None) -> RequestFacts:
@@ -113,10 +120,7 @@ class Endpoint:
                 raise document_rejected(Code.OPERATION_NOT_FOUND, "subscriptions are not answered by POST or GET")
             return Answer(200, await self.answering.run(prepared, context, request_id))
         except DocumentRejected as rejected:
-            content: dict[str, Any] = {"errors": rejected.errors}
-            if rejected.cost is not None:
-                content["extensions"] = {"cost": rejected.cost}
-            return Answer(400 if kind == media.GRAPHQL else 200, content)
+            return answer.not_executed(rejected, kind)
 
 
 def _is_for_a_page(request: Request, accept: str) -> bool:

@@ -3,6 +3,10 @@ other servers publish their results of (`serverAudits` of the npm package graphq
 
 Three of its audits are a MAY that is declined: 5A70, D6D5 and 6A70 ask for GET of a query's text, which this server
 answers for stored documents alone.
+
+The statuses are those of the drafts, of the suite and of the clients that were written for them. The specification's
+first edition (September 2026) would rather see 422 where a document is valid JSON and is not executed, and 294 where
+there are data and errors; 400 and 200 stay allowed.
 """
 
 from __future__ import annotations
