@@ -134,7 +134,7 @@ fitting = st.fixed_dictionaries({"text": st.text(max_size=50)}, optional={"n": s
 variables = fitting | st.fixed_dictionaries({}, optional={"text": anything, "n": anything}) | anything
 operations = st.sampled_from(["", "A", "B", "null"]) | st.text(max_size=5)
 sound = st.fixed_dictionaries(
-    {"documentId": known}, optional={"variables": fitting, "operationName": st.sampled_from(["", "A"])}
+    {"documentId": known}, optional={"variables": fitting, "operationName": st.sampled_from(["", "A", "B"])}
 )
 stored_requests = sound | st.fixed_dictionaries(
     {"documentId": ids | anything},
