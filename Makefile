@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 # Empty ones count as absent, so `PORT=9000 make serve` and `make serve PORT=9000` both work.
 export PORT DATA_DIR SPAREKEY_DATABASE_URL
 
+EXAMPLES ?= 10000
 FOLDERS := authz bench models operations resolvers schema server tests
 
 # A stamp is named after the sum of what it installed: while that is the same, pip is not even started.
@@ -16,7 +17,7 @@ TEST_STAMP := $(VENV)/.test-$(call sum,locks/test.txt)
 BENCH_STAMP := $(VENV)/.bench-$(call sum,locks/bench.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check accept bench lock clean
+.PHONY: help setup serve test fuzz check accept bench lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +30,9 @@ serve: $(SERVE_STAMP) ## run Sparekey with its own PostgreSQL (PORT=, DATA_DIR=,
 test: $(TEST_STAMP) ## run the tests on a real PostgreSQL (ARGS="-k walk" for some of them)
 	@echo "make: running the tests"
 	@$(BIN)/pytest $(ARGS)
+
+fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests at each part of the door
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/test_http_fuzz.py $(ARGS)
 
 check: $(TEST_STAMP) ## lint, types, policies and the committed snapshots
 	@echo "make: lint"

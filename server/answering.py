@@ -19,8 +19,9 @@ from resolvers.execution import RequestContext
 from resolvers.executor import Compiled
 from server.body import Asked
 from server.documents import Document, Documents
-from server.http_errors import field_errors, invalid_variables
+from server.http_errors import Code, RequestRejected, field_errors, invalid_variables
 from server.measure import Operation
+from server.stored import StoredDocuments
 
 INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 
@@ -59,13 +60,17 @@ class Prepared:
 class Answering:
     schema: ExecutableSchema
     documents: Documents
+    stored: StoredDocuments
     public_mutations: frozenset[str]
     open_introspection: bool
 
-    def prepare(self, asked: Asked, *, signed_in: bool) -> Prepared:
-        """Refuses, first match wins: DocumentRejected (unreadable, beyond a limit), NotSignedIn, DocumentRejected
+    def prepare(self, asked: Asked, *, signed_in: bool, safe: bool = False) -> Prepared:
+        """`safe`: by a method that must change nothing. Refuses, first match wins: DocumentRejected (not stored,
+        unreadable, beyond a limit), RequestRejected (a mutation by such a method), NotSignedIn, DocumentRejected
         (invalid, no such operation, too expensive)."""
-        document = self.documents.read(asked.query)
+        document = self._document(asked)
+        if safe:
+            _refuse_a_mutation(document.operation(asked.operation_name))
         if not signed_in and not self._is_public(document):
             raise NotSignedIn
         self.documents.validate(document)
@@ -79,6 +84,12 @@ class Answering:
         if isinstance(result, list):
             raise invalid_variables(result)
         return body(result, prepared.cost, request_id)
+
+    def _document(self, asked: Asked) -> Document:
+        if asked.document_id is not None:
+            return self.stored.find(asked.document_id)
+        self.stored.refuse_text()
+        return self.documents.read(asked.query or "")
 
     def _is_public(self, document: Document) -> bool:
         """Whether somebody who is not signed in may ask this: every root field of every operation counts."""
@@ -94,6 +105,11 @@ def body(result: ExecutionResult, cost: int, request_id: str) -> dict[str, Any]:
     """What an execution gave, as a client may see it."""
     errors = {"errors": field_errors(result.errors, request_id)} if result.errors else {}
     return {**errors, "data": result.data, "extensions": {"cost": cost}}
+
+
+def _refuse_a_mutation(operation: Operation) -> None:
+    if operation.node.operation is OperationType.MUTATION:
+        raise RequestRejected(405, Code.METHOD_NOT_ALLOWED, "send mutations by POST", Allow="POST")
 
 
 def _are_public(roots: Collection[str], public: frozenset[str]) -> bool:

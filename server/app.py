@@ -30,6 +30,7 @@ from server.graphql import Endpoint, OpenContext
 from server.health import Ready
 from server.http_errors import Code, error
 from server.metrics import Metrics
+from server.stored import StoredDocuments
 
 PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
 
@@ -48,6 +49,7 @@ def create_app(
     origins: Collection[str] = (),
     session_absolute_seconds: int = 43_200,
     public_mutations: Collection[str] = PUBLIC_MUTATIONS,
+    stored: StoredDocuments | None = None,
     clock: Callable[[], datetime] = _now,
     metrics: Metrics | None = None,
     lifespan: Lifespan[Starlette] | None = None,
@@ -61,6 +63,7 @@ def create_app(
         answering=Answering(
             schema=schema,
             documents=Documents(schema.graphql_schema, hide_suggestions=not development),
+            stored=stored or StoredDocuments(),
             public_mutations=frozenset(public_mutations),
             open_introspection=development,
         ),
@@ -87,9 +90,9 @@ def _cors(origins: Collection[str]) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["POST"],
-            allow_headers=["Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After", POLICY],
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["Content-Type", "If-None-Match", "X-Request-ID"],
+            expose_headers=["ETag", "X-Request-ID", "Retry-After", POLICY],
             allow_credentials=True,
         )
     ]

@@ -1,5 +1,8 @@
 """The body of a POST: complete, in time, of bounded size, strict JSON, and a GraphQL request.
 
+What a request may say is the same wherever it says it, so `asked_of` and `json_of` also read addresses
+(`query_string.py`).
+
 orjson refuses what must be refused (bad UTF-8, lone surrogates, NaN, nesting beyond 1,024), but reads whole numbers
 beyond 64 bits as floating point. They are refused here, because a number must not change on its way.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -21,15 +25,22 @@ from server.http_errors import Code, RequestRejected
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19,}")
 _WIDEST = range(-(2**63), 2**64)
+# What may identify a document (GraphQL over HTTP, appendix on persisted documents). Ours are sha256; one that could be
+# another server's is well formed and unknown.
+_IDENTIFIER = re.compile(r"sha256:[0-9a-f]{64}|(?:x-[A-Za-z0-9._~-]+:)?[A-Za-z0-9._~-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A well-formed GraphQL-over-HTTP request. Its text and variables stay out of its repr, and so out of logs."""
+    """A well-formed GraphQL-over-HTTP request. Its text and variables stay out of its repr, and so out of logs.
 
-    query: str = field(repr=False)
+    Either `query` or `document_id` is there, never both: of two documents nobody could say which was meant.
+    """
+
+    query: str | None = field(repr=False)
     operation_name: str | None
     variables: dict[str, Any] = field(repr=False)
+    document_id: str | None = None
 
 
 async def read(receive: Receive, content_length: str | None) -> bytes:
@@ -64,33 +75,50 @@ def _bounded(length: int, most: int) -> None:
 
 def parse(body: bytes) -> Asked:
     """Raises RequestRejected (400)."""
-    asked = _json(body)
-    if isinstance(asked, list):
+    content = json_of(body, "the body")
+    if isinstance(content, list):
         _refuse("send one request at a time; batches are not supported")
-    if not isinstance(asked, dict):
+    if not isinstance(content, dict):
         _refuse("the body must be a JSON object")
-    query = asked.get("query")
-    operation_name = asked.get("operationName")
-    variables = asked.get("variables")
-    if not isinstance(query, str):
-        _refuse("query must be a string: the text of a GraphQL document")
+    return asked_of(content)
+
+
+def asked_of(content: Mapping[str, Any]) -> Asked:
+    """Raises RequestRejected (400). Names that it does not know are ignored, as the specification asks."""
+    query, document_id = _document(content)
+    operation_name = content.get("operationName")
+    variables = content.get("variables")
     if not isinstance(operation_name, str | None):
         _refuse("operationName must be a string")
     if not isinstance(variables, dict | None):
         _refuse("variables must be an object")
-    if not isinstance(asked.get("extensions"), dict | None):
+    if not isinstance(content.get("extensions"), dict | None):
         _refuse("extensions must be an object")
-    return Asked(query, operation_name or None, variables or {})
+    return Asked(query, operation_name or None, variables or {}, document_id)
 
 
-def _json(body: bytes) -> Any:
+def _document(content: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    query, document_id = content.get("query"), content.get("documentId")
+    if document_id is None:
+        if not isinstance(query, str):
+            _refuse("query must be a string, the text of a GraphQL document; or send documentId")
+        return query, None
+    if query is not None:
+        _refuse("send either query or documentId, not both")
+    if not isinstance(document_id, str) or not _IDENTIFIER.fullmatch(document_id):
+        _refuse("documentId must be the sha256 of a stored document: 64 hexadecimal digits in lower case")
+    return None, document_id
+
+
+def json_of(text: bytes, what: str) -> Any:
+    """Raises RequestRejected (400) that names `what` is no JSON."""
     try:
-        asked = orjson.loads(body)
-        if _LONG_NUMBER.search(body):
-            json.loads(body, parse_int=_whole_number)
+        content = orjson.loads(text)
+        if _LONG_NUMBER.search(text):
+            json.loads(text, parse_int=_whole_number)
     except ValueError:
-        _refuse("the body must be JSON in UTF-8, with numbers of at most 64 bits")
-    return asked
+        _refuse(f"{what} must be JSON in UTF-8, with numbers of at most 64 bits")
+    return content
 
 
 def _whole_number(digits: str) -> int:

@@ -1,4 +1,4 @@
-"""The command `sparekey`: serve, walk, operator, policy, accept, limits."""
+"""The command `sparekey`: serve, walk, operator, policy, documents, accept, limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from server.documents_command import documents
 from server.policy_command import policy
 
 # Imports of a command's own parts stand inside it: the server starts half a second earlier without the walk's
@@ -20,12 +21,14 @@ def main() -> None:
 
 
 main.add_command(policy)
+main.add_command(documents)
 
 
 @main.command(help="Start the server. Its settings are environment variables; see README.md.")
 def serve() -> None:
     from authz.check import PolicyRejected
     from server.embedded import Embedded, EmbeddedUnavailable
+    from server.manifest import ManifestRejected
     from server.settings import SettingsInvalid, from_environment
 
     try:
@@ -44,7 +47,7 @@ def serve() -> None:
             proxies=settings.proxies,
             started=lambda: banner.show(settings, embedded is not None),
         )
-    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected) as refusal:
+    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected, ManifestRejected) as refusal:
         raise click.ClickException(str(refusal)) from None
 
 

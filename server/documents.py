@@ -22,7 +22,7 @@ from graphql.validation.validate import ValidationAbortedError
 import limits
 from resolvers.executor import Compiled
 from server import measure, redaction
-from server.http_errors import Code, DocumentRejected, ErrorBody, error, located
+from server.http_errors import Code, DocumentRejected, ErrorBody, document_rejected, error, located
 from server.measure import Measure, Operation
 
 # graphql-core's own switch; a comparison costs two units.
@@ -46,11 +46,11 @@ class Document:
         if not name and len(self.measure.operations) == 1:
             return self.measure.operations[0]
         if not name:
-            raise _rejected(Code.OPERATION_NOT_FOUND, "say with operationName which operation to execute")
+            raise document_rejected(Code.OPERATION_NOT_FOUND, "say with operationName which operation to execute")
         for operation in self.measure.operations:
             if operation.name == name:
                 return operation
-        raise _rejected(Code.OPERATION_NOT_FOUND, "the document has no operation with this operationName")
+        raise document_rejected(Code.OPERATION_NOT_FOUND, "the document has no operation with this operationName")
 
     def cost(self, operation: Operation, variables: Mapping[str, object]) -> int:
         """The estimated number of nodes. Raises DocumentRejected above the budget."""
@@ -81,6 +81,14 @@ class Documents:
         if isinstance(entry, Document):
             return entry
         raise DocumentRejected(entry)
+
+    def compile(self, text: str) -> Document:
+        """Parse, measure and validate, and keep nothing. Raises DocumentRejected."""
+        entry = self._parse(text)
+        if not isinstance(entry, Document):
+            raise DocumentRejected(entry)
+        self.validate(entry)
+        return entry
 
     def validate(self, document: Document) -> None:
         """Check against the schema, once. Raises DocumentRejected; only for callers who may know the schema."""
@@ -166,7 +174,3 @@ def _invalid(found: GraphQLError) -> ErrorBody:
 def _is_the_count(found: GraphQLError) -> bool:
     """The library's remark that there are more errors than were asked for."""
     return isinstance(found, ValidationAbortedError) and found.message.startswith("Too many validation errors")
-
-
-def _rejected(code: Code, message: str) -> DocumentRejected:
-    return DocumentRejected([error(code, message)])

@@ -1,62 +1,41 @@
-"""GraphQL over HTTP: one POST, one answer, to the specification's MUST and SHOULD.
+"""GraphQL over HTTP: one request, one answer, to the specification's MUST and SHOULD.
 
-    405 method · 406 Accept · 415 content type · 403 origin · 413, 408 body · 400 not a GraphQL request
-    then the context: who is it? · document known? · public? else 401 · valid? · cost · execution
+    405 method · 406 Accept · 403 origin
+    POST   415 content type · 413, 408 body · 400 not a GraphQL request
+    GET    405 no documentId · 400 not a GraphQL request
+    then the context: who is it? · document known? · 405 mutation by GET · public? else 401 · valid? · cost · execution
+
+GET is for stored documents, and HEAD is GET without the body, which uvicorn leaves out.
 
 An answer to a document that was not executed has no `data`, and is 400 as `application/graphql-response+json`, 200
 as `application/json`. Once execution has begun the status is 200, errors in fields or not. Statuses of the first
-line are the same for both media types, and so is 401: such requests are refused for what they are, not for what
+lines are the same for both media types, and so is 401: such requests are refused for what they are, not for what
 the document says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-import orjson
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from errors import Refusal
-from models.connection import PoolExhausted
 from resolvers.execution import RequestContext, RequestFacts
-from server import body, door, faults, graphiql, media
+from server import answer, body, door, graphiql, media, query_string
+from server.answer import Answer, Encoded
 from server.answering import Answering
 from server.body import Asked
 from server.envelope import POLICY
-from server.http_errors import (
-    Code,
-    DocumentRejected,
-    RequestRejected,
-    error,
-    internal_error,
-    refused_at_the_door,
-)
+from server.http_errors import Code, DocumentRejected, RequestRejected, document_rejected
 from server.metrics import Metrics
+from server.revalidation import revalidated
 
-OK = "OK"  # in the metrics, beside the closed list of codes
+READS = ("GET", "HEAD")
 OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    content: Mapping[str, Any] = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def code(self) -> str:
-        """Of the first error."""
-        errors = self.content.get("errors")
-        return str(errors[0]["extensions"]["code"]) if errors else OK
-
-    def response(self, kind: str) -> Response:
-        return Response(orjson.dumps(self.content), self.status, self.headers, media_type=f"{kind}; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,66 +60,78 @@ class Endpoint:
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         accept = ", ".join(request.headers.getlist("accept"))
-        if self.page and request.method in ("GET", "HEAD") and media.accepts_html(accept):
+        if self.page and _is_for_a_page(request, accept):
             return self.page.response()
         kind = media.answer_type(accept)
         try:
             _check(request.method, kind)
             return await self._answer(request, receive, kind or media.JSON)
-        except RequestRejected as rejected:
-            self.metrics.count_request(str(rejected.errors[0]["extensions"]["code"]))
-            return Answer(rejected.status, {"errors": rejected.errors}, rejected.headers).response(kind or media.JSON)
+        except RequestRejected as rejection:
+            encoded = answer.rejected(rejection).encoded(kind or media.JSON)
+            self.metrics.count_request(encoded.code)
+            return encoded.response()
 
     async def _answer(self, request: Request, receive: Receive, kind: str) -> Response:
-        door.check_content_type(request.headers)
-        door.check_origin(request.headers, self.origins)
-        asked = body.parse(await body.read(receive, request.headers.get("content-length")))
+        asked = await self._asked(request, receive)
         sent = self.cookie.read(request.headers)
         facts = self._facts(request, sent)
+        safe = request.method in READS
+        context, encoded = await self._encoded(asked, facts, kind, safe)
+        self.metrics.count_request(encoded.code)
+        if context is None:
+            return encoded.response()
+        if safe and encoded.whole and context.actor is not None:
+            encoded = revalidated(encoded, request.headers, self.origins)
+        return self._made_personal(encoded.response(), sent, context)
+
+    async def _encoded(
+        self, asked: Asked, facts: RequestFacts, kind: str, safe: bool
+    ) -> tuple[RequestContext | None, Encoded]:
+        """The bytes and headers that depend on who asks by what they may see, and by nothing else."""
         context: RequestContext | None = None
         try:
             context = await self.open_context(facts)
-            answer = await self._execute(asked, context, facts.request_id, kind)
+            given = await self._execute(asked, context, facts.request_id, kind, safe)
         except Exception as exception:  # a bug anywhere below is an answer too
-            answer = _failed(exception, facts.request_id)
-        self.metrics.count_request(answer.code)
-        response = answer.response(kind)
-        if context is not None:
-            response.headers[POLICY] = context.policy_digest
-        if context is not None and (line := self.cookie.change(sent, context)):
+            given = answer.failed(exception, facts.request_id)
+        return context, given.encoded(kind)
+
+    def _made_personal(self, response: Response, sent: str | None, context: RequestContext) -> Response:
+        response.headers[POLICY] = context.policy_digest
+        if line := self.cookie.change(sent, context):
             response.headers.append("Set-Cookie", line)
         return response
+
+    async def _asked(self, request: Request, receive: Receive) -> Asked:
+        door.check_origin(request.headers, self.origins)
+        if request.method in READS:
+            return query_string.parse(request.scope["query_string"])
+        door.check_content_type(request.headers)
+        return body.parse(await body.read(receive, request.headers.get("content-length")))
 
     def _facts(self, request: Request, sent: str | None) -> RequestFacts:
         address = request.client.host if request.client else ""
         return RequestFacts(door.reference(sent), address, self.clock(), str(request.scope["sparekey.request_id"]))
 
-    async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str) -> Answer:
+    async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str, safe: bool) -> Answer:
         try:
-            prepared = self.answering.prepare(asked, signed_in=context.actor is not None)
+            prepared = self.answering.prepare(asked, signed_in=context.actor is not None, safe=safe)
             if prepared.kind is OperationType.SUBSCRIPTION:
-                message = "subscriptions are not answered by POST"
-                raise DocumentRejected([error(Code.OPERATION_NOT_FOUND, message)])
+                raise document_rejected(Code.OPERATION_NOT_FOUND, "subscriptions are not answered by POST or GET")
             return Answer(200, await self.answering.run(prepared, context, request_id))
         except DocumentRejected as rejected:
-            content: dict[str, Any] = {"errors": rejected.errors}
-            if rejected.cost is not None:
-                content["extensions"] = {"cost": rejected.cost}
-            return Answer(400 if kind == media.GRAPHQL else 200, content)
+            return answer.not_executed(rejected, kind)
+
+
+def _is_for_a_page(request: Request, accept: str) -> bool:
+    """A browser that opens the address, and not a stored document."""
+    named = query_string.names_a_document(request.scope["query_string"])
+    return request.method in READS and media.accepts_html(accept) and not named
 
 
 def _check(method: str, kind: str | None) -> None:
-    if method != "POST":
-        raise RequestRejected(405, Code.METHOD_NOT_ALLOWED, "send GraphQL requests by POST", Allow="POST")
+    if method != "POST" and method not in READS:
+        message = "send GraphQL requests by POST, or stored queries by GET"
+        raise RequestRejected(405, Code.METHOD_NOT_ALLOWED, message, Allow="GET, HEAD, POST")
     if kind is None:
         raise RequestRejected(406, Code.NOT_ACCEPTABLE, f"accept {media.GRAPHQL} or {media.JSON}")
-
-
-def _failed(exception: Exception, request_id: str) -> Answer:
-    if isinstance(exception, PoolExhausted):
-        exception = RequestRejected(503, Code.BUSY, "the service is busy; try again", Retry_After="1")
-    if isinstance(exception, Refusal):
-        exception = refused_at_the_door(exception)
-    if isinstance(exception, RequestRejected):
-        return Answer(exception.status, {"errors": exception.errors}, exception.headers)
-    return Answer(500, {"errors": [internal_error(faults.report(exception, request_id))]})

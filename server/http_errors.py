@@ -43,6 +43,9 @@ class Code(enum.StrEnum):
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     DOCUMENT_TOO_EXPENSIVE = "DOCUMENT_TOO_EXPENSIVE"
     OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
+    # Not Apollo's PERSISTED_QUERY_NOT_FOUND, upon which its clients send the text for the server to keep.
+    PERSISTED_DOCUMENT_NOT_FOUND = "PERSISTED_DOCUMENT_NOT_FOUND"
+    PERSISTED_DOCUMENT_REQUIRED = "PERSISTED_DOCUMENT_REQUIRED"
     INVALID_VARIABLES = "INVALID_VARIABLES"
     BUSY = "BUSY"
     INTERNAL = "INTERNAL"
@@ -75,6 +78,10 @@ class DocumentRejected(Exception):
 def error(code: str, message: str, **more: Any) -> ErrorBody:
     """`more`: locations and path."""
     return {"message": redaction.bounded(message), **more, "extensions": {"code": str(code)}}
+
+
+def document_rejected(code: Code, message: str) -> DocumentRejected:
+    return DocumentRejected([error(code, message)])
 
 
 def located(code: str, message: str, source: GraphQLError) -> ErrorBody:

@@ -18,6 +18,7 @@ from operations import policy as activations
 from resolvers.context import Context, Sessions, open_context
 from resolvers.execution import RequestFacts
 from resolvers.schema import schema
+from server import stored
 from server.app import create_app
 from server.demo import load_demo
 from server.http_errors import Code, RequestRejected
@@ -104,7 +105,8 @@ class Service:
 
 
 def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starlette:
-    """The application. Raises authz.check.PolicyRejected before anything is opened."""
+    """The application. Raises PolicyRejected and ManifestRejected before anything is opened."""
+    documents = stored.load(settings.documents, schema.graphql_schema, only=settings.documents_only)
     service = Service(settings, url, clock, sound_set(settings.policies))
     return create_app(
         schema=schema,
@@ -114,6 +116,7 @@ def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starle
         graphiql=settings.graphiql,
         origins=settings.origins,
         session_absolute_seconds=settings.session_absolute_seconds,
+        stored=documents,
         clock=clock,
         metrics=service.metrics,
         lifespan=_lifespan(service),

@@ -39,6 +39,8 @@ class Settings:
     policies: Path
     origins: tuple[str, ...]
     proxies: tuple[str, ...]  # addresses of our own reverse proxies, whose X-Forwarded-For is believed
+    documents: tuple[Path, ...]  # manifests of stored documents
+    documents_only: bool
     graphiql: bool
     pool_min: int
     pool_max: int
@@ -57,6 +59,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     data_dir = Path(given.get("DATA_DIR", ".data")).expanduser().absolute()
     pool_min, pool_max = _pool(given)
     idle, absolute = _session(given)
+    documents, documents_only = _documents(given)
     return Settings(
         database_url=_database_url(given),
         data_dir=data_dir,
@@ -67,7 +70,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         policies=_folder(given, "SPAREKEY_POLICIES", CHECKOUT / "policies"),
         origins=_origins(given),
         proxies=_proxies(given),
-        graphiql=_switch(given, "SPAREKEY_GRAPHIQL", mode == "development"),
+        documents=documents,
+        documents_only=documents_only,
+        graphiql=_graphiql(given, mode, documents_only),
         pool_min=pool_min,
         pool_max=pool_max,
         session_idle_seconds=idle,
@@ -116,6 +121,24 @@ def _session(given: Mapping[str, str]) -> tuple[int, int]:
             "SPAREKEY_SESSION_ABSOLUTE_SECONDS", "write a number that is not below SPAREKEY_SESSION_IDLE_SECONDS"
         )
     return idle, absolute
+
+
+def _documents(given: Mapping[str, str]) -> tuple[tuple[Path, ...], bool]:
+    """Commas between: a path may hold a space. What is in the files is looked at by `stored.py`."""
+    names = (name.strip() for name in given.get("SPAREKEY_DOCUMENTS", "").split(","))
+    files = tuple(Path(name).expanduser().absolute() for name in names if name)
+    only = _switch(given, "SPAREKEY_DOCUMENTS_ONLY", False)
+    if only and not files:
+        raise SettingsInvalid("SPAREKEY_DOCUMENTS_ONLY", "write off, or name manifest files in SPAREKEY_DOCUMENTS")
+    return files, only
+
+
+def _graphiql(given: Mapping[str, str], mode: str, documents_only: bool) -> bool:
+    wanted = _switch(given, "SPAREKEY_GRAPHIQL", mode == "development" and not documents_only)
+    if wanted and documents_only:
+        instead = "write off: what it sends would be refused, because SPAREKEY_DOCUMENTS_ONLY is on"
+        raise SettingsInvalid("SPAREKEY_GRAPHIQL", instead)
+    return wanted
 
 
 def _database_url(given: Mapping[str, str]) -> str | None:

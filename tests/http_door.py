@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import strawberry
@@ -19,7 +21,9 @@ from starlette.applications import Starlette
 import errors
 from resolvers.execution import ENDED, RequestFacts, Schema
 from server.app import create_app
+from server.manifest import Entry, id_of
 from server.run import configuration
+from server.stored import StoredDocuments, compiled
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -208,6 +212,20 @@ class Caller:
         if isinstance(content, bytes):
             return await self.client.post("/graphql", content=content, headers=sent)
         return await self.client.post("/graphql", json=content, headers=sent)
+
+    async def get(
+        self, parameters: Mapping[str, str] | str, *, accept: str = GRAPHQL, method: str = "GET", **headers: str
+    ) -> httpx2.Response:
+        """`parameters` as they stand in the address where they are a text; `headers` as `if_none_match=`."""
+        text = parameters if isinstance(parameters, str) else urlencode(parameters)
+        sent = {"Accept": accept, **self.headers} | ({"Cookie": self.cookie} if self.cookie else {})
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.request(method, f"/graphql?{text}", headers=sent)
+
+
+def storing(*texts: str, only: bool = False) -> StoredDocuments:
+    entries = [Entry(Path("manifest.json"), id_of(text), text) for text in texts]
+    return StoredDocuments(compiled(entries, SCHEMA.graphql_schema), only)
 
 
 @contextlib.asynccontextmanager

@@ -238,6 +238,8 @@ def test_the_list_of_codes_is_closed_and_holds_every_refusal() -> None:
         "NOT_PERMITTED",
         "NOT_SIGNED_IN",
         "OPERATION_NOT_FOUND",
+        "PERSISTED_DOCUMENT_NOT_FOUND",
+        "PERSISTED_DOCUMENT_REQUIRED",
         "RATE_LIMITED",
         "ROLE_NOT_GRANTABLE",
         "SEPARATION_OF_DUTY",

@@ -193,7 +193,7 @@ async def test_a_preflight_from_a_listed_origin_is_allowed() -> None:
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == "https://app.example"
     assert response.headers["access-control-allow-credentials"] == "true"
-    assert response.headers["access-control-allow-methods"] == "POST"
+    assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize("origins", [(), ("https://app.example",)])

@@ -62,6 +62,8 @@ def test_production_does_not_start_without_a_pepper(tmp_path: Path) -> None:
         ("SPAREKEY_ORIGINS", "*"),
         ("SPAREKEY_ORIGINS", "https://app.example.org/"),
         ("SPAREKEY_ORIGINS", "app.example.org"),
+        ("SPAREKEY_DOCUMENTS_ONLY", "true"),
+        ("SPAREKEY_DOCUMENTS_ONLY", "on"),
         ("SPAREKEY_POOL_MAX", "1"),
         ("SPAREKEY_SESSION_ABSOLUTE_SECONDS", "300"),
     ],
@@ -98,3 +100,19 @@ def test_several_origins_are_read(tmp_path: Path) -> None:
     environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path)}
     given = "https://app.example.org, http://localhost:3000"
     assert from_environment(environment | {"SPAREKEY_ORIGINS": given}).origins == tuple(given.split(", "))
+
+
+def test_several_manifests_are_read_and_their_paths_may_hold_spaces(tmp_path: Path) -> None:
+    environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path)}
+    settings = from_environment(environment | {"SPAREKEY_DOCUMENTS": f"{tmp_path}/web app.json, {tmp_path}/b.json,"})
+    assert settings.documents == (tmp_path / "web app.json", tmp_path / "b.json")
+    assert not settings.documents_only
+
+
+def test_graphiql_is_off_where_only_stored_documents_are_answered(tmp_path: Path) -> None:
+    environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path), "SPAREKEY_DOCUMENTS": "a.json"}
+    only = environment | {"SPAREKEY_DOCUMENTS_ONLY": "on"}
+    assert from_environment(environment).graphiql
+    assert not from_environment(only).graphiql
+    with pytest.raises(SettingsInvalid, match="SPAREKEY_GRAPHIQL: write off"):
+        from_environment(only | {"SPAREKEY_GRAPHIQL": "on"})
