@@ -27,6 +27,7 @@ class Encoded:
     body: bytes = field(repr=False)
     headers: Mapping[str, str]
     code: str
+    repeatable: bool = False  # a query's: asking it changed nothing
 
     @property
     def whole(self) -> bool:
@@ -42,10 +43,11 @@ class Answer:
     status: int
     content: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = False
 
     def encoded(self, kind: str) -> Encoded:
         headers = {**self.headers, "Content-Type": f"{kind}; charset=utf-8"}
-        return Encoded(self.status, orjson.dumps(self.content), headers, self._code())
+        return Encoded(self.status, orjson.dumps(self.content), headers, self._code(), self.repeatable)
 
     def _code(self) -> str:
         """Of the first error."""

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from errors import NotFound
+from resolvers.remembered import Remembered
 from server import graphiql as graphiql_page
 from server import health
 from server import metrics as metrics_page
@@ -31,6 +32,7 @@ from server.health import Ready
 from server.http_errors import Code, error
 from server.metrics import Metrics
 from server.stored import StoredDocuments
+from server.unchanged import Unchanged
 
 PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
 
@@ -52,11 +54,13 @@ def create_app(
     stored: StoredDocuments | None = None,
     clock: Callable[[], datetime] = _now,
     metrics: Metrics | None = None,
+    remembered: Remembered | None = None,
     lifespan: Lifespan[Starlette] | None = None,
 ) -> Starlette:
     """`development`: plain http, introspection before sign-in, GraphiQL unless `graphiql` says otherwise.
 
     `origins`: other sites whose pages may call the API with the cookie, such as `https://app.example.org`.
+    `remembered`: what this worker may answer from while it is unchanged; `open_context` uses the same.
     """
     metrics = metrics or Metrics()
     endpoint = Endpoint(
@@ -72,6 +76,7 @@ def create_app(
         cookie=Cookie(development, session_absolute_seconds),
         origins=frozenset(origins),
         metrics=metrics,
+        unchanged=Unchanged(remembered),
         page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
     )
     return Starlette(

@@ -1,8 +1,8 @@
 """A schema with everything that execution can meet, over objects that are as often wrong as right.
 
 Every field is answered by an attribute or by an edge, so that most of it is compiled; the attributes hold nulls where
-there may be none, values that their types do not know, exceptions, and things that are no lists. All can be read twice, as
-the objects of the API can: what is read up by the first look has no second answer to compare.
+there may be none, values that their types do not know, exceptions, and things that are no lists. All can be read
+twice, as the objects of the API can: what is read up by the first look has no second answer to compare.
 """
 
 from __future__ import annotations
