@@ -53,18 +53,20 @@ async def load_actor(
     *,
     address: str,
     idle_seconds: int,
+    attended: bool = True,
 ) -> Actor | None:
     """The person behind a session's reference as of `now`, or None where the session is over or unknown.
 
     The same statement reads which activation of a policy is the newest; `policy_at` gives the set of that number,
-    so that nobody is judged by one that was replaced before the question was asked.
+    so that nobody is judged by one that was replaced before the question was asked. Only an attended request counts
+    as use of the session: a page that somebody left open must not keep it alive.
     """
     since = now - timedelta(seconds=idle_seconds)
     rows = await client().execute_query_dict(_SESSION, [reference_hash(reference), now, since])
     if not rows:
         return None
     (row,) = rows
-    if now - row["last_seen_at"] >= SEEN_EVERY:
+    if attended and now - row["last_seen_at"] >= SEEN_EVERY:
         await client().execute_query_dict(_SEEN, [row["id"], now])
     return await _actor(row, await policy_at(row["activation"] or 0), now, address)
 

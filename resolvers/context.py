@@ -84,6 +84,10 @@ class Context:
         return self.request.now
 
     @property
+    def user_id(self) -> UUID | None:
+        return self.actor.user_id if self.actor else None
+
+    @property
     def policy_digest(self) -> str:
         return self.policy.digest
 
@@ -137,6 +141,7 @@ class Context:
             self.now,
             address=self.request.address,
             idle_seconds=self.sessions.idle_seconds,
+            attended=self.request.attended,
         )
 
     async def _policy_at(self, activation: int) -> Policy:

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Protocol
 
 import strawberry
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
+from graphql.execution import Executor
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types.execution import ExecutionContext
 
@@ -41,6 +42,7 @@ class RequestFacts:
     address: str
     now: datetime
     request_id: str
+    attended: bool = True  # False where the server asks by itself: watching is not using, and keeps no session alive
 
 
 class RequestContext(Protocol):
@@ -49,6 +51,10 @@ class RequestContext(Protocol):
     @property
     def actor(self) -> object | None:
         """None while nobody is signed in."""
+
+    @property
+    def user_id(self) -> object | None:
+        """The actor's; the same for every session of one person."""
 
     @property
     def policy_digest(self) -> str:
@@ -79,7 +85,25 @@ class Schema(strawberry.Schema):
         context: object,
     ) -> ExecutionResult | list[GraphQLError]:
         """Execute a validated document. A list of errors means that execution did not begin (no `data`)."""
-        executor = self.execution_context_class.build(
+        executor = self.executor(document, operation_name, variables, context)
+        if isinstance(executor, list):
+            return executor
+        result = executor.execute_operation()
+        if isawaitable(result):
+            result = await result
+        if not isinstance(result, ExecutionResult):
+            raise TypeError("incremental delivery is not supported")
+        return result
+
+    def executor(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        context: object,
+    ) -> Executor[Any] | list[GraphQLError]:
+        """What executes a validated document, or why it cannot begin."""
+        return self.execution_context_class.build(
             self._schema,
             document,
             context_value=context,
@@ -90,11 +114,3 @@ class Schema(strawberry.Schema):
             hide_suggestions=True,
             operation_extensions={},
         )
-        if isinstance(executor, list):
-            return executor
-        result = executor.execute_operation()
-        if isawaitable(result):
-            result = await result
-        if not isinstance(result, ExecutionResult):
-            raise TypeError("incremental delivery is not supported")
-        return result
