@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql.execution import Executor
 
 from errors import NotSignedIn
 from resolvers.execution import RequestContext
@@ -33,6 +34,10 @@ class ExecutableSchema(Protocol):
     async def run(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any], context: object
     ) -> ExecutionResult | list[GraphQLError]: ...
+
+    def executor(
+        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any], context: object
+    ) -> Executor[Any] | list[GraphQLError]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,14 @@ class Answering:
         if isinstance(result, list):
             raise invalid_variables(result)
         return body(result, prepared.cost, request_id)
+
+    def executor(self, prepared: Prepared, context: RequestContext) -> Executor[Any]:
+        """For a subscription. Raises DocumentRejected for variables that do not fit."""
+        asked, node = prepared.asked, prepared.document.node
+        found = self.schema.executor(node, prepared.operation.name, asked.variables, context)
+        if isinstance(found, list):
+            raise invalid_variables(found)
+        return found
 
     def _is_public(self, document: Document) -> bool:
         """Whether somebody who is not signed in may ask this: every root field of every operation counts."""

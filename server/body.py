@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -64,33 +65,39 @@ def _bounded(length: int, most: int) -> None:
 
 def parse(body: bytes) -> Asked:
     """Raises RequestRejected (400)."""
-    asked = _json(body)
-    if isinstance(asked, list):
+    content = json_of(body, "the body")
+    if isinstance(content, list):
         _refuse("send one request at a time; batches are not supported")
-    if not isinstance(asked, dict):
+    if not isinstance(content, dict):
         _refuse("the body must be a JSON object")
-    query = asked.get("query")
-    operation_name = asked.get("operationName")
-    variables = asked.get("variables")
+    return asked_of(content)
+
+
+def asked_of(content: Mapping[str, Any]) -> Asked:
+    """Raises RequestRejected (400). Names that it does not know are ignored, as the specification asks."""
+    query = content.get("query")
+    operation_name = content.get("operationName")
+    variables = content.get("variables")
     if not isinstance(query, str):
         _refuse("query must be a string: the text of a GraphQL document")
     if not isinstance(operation_name, str | None):
         _refuse("operationName must be a string")
     if not isinstance(variables, dict | None):
         _refuse("variables must be an object")
-    if not isinstance(asked.get("extensions"), dict | None):
+    if not isinstance(content.get("extensions"), dict | None):
         _refuse("extensions must be an object")
     return Asked(query, operation_name or None, variables or {})
 
 
-def _json(body: bytes) -> Any:
+def json_of(text: bytes, what: str) -> Any:
+    """Raises RequestRejected (400) that names `what` is no JSON."""
     try:
-        asked = orjson.loads(body)
-        if _LONG_NUMBER.search(body):
-            json.loads(body, parse_int=_whole_number)
+        content = orjson.loads(text)
+        if _LONG_NUMBER.search(text):
+            json.loads(text, parse_int=_whole_number)
     except ValueError:
-        _refuse("the body must be JSON in UTF-8, with numbers of at most 64 bits")
-    return asked
+        _refuse(f"{what} must be JSON in UTF-8, with numbers of at most 64 bits")
+    return content
 
 
 def _whole_number(digits: str) -> int:

@@ -7,11 +7,13 @@ An answer to a document that was not executed has no `data`, and is 400 as `appl
 as `application/json`. Once execution has begun the status is 200, errors in fields or not. Statuses of the first
 line are the same for both media types, and so is 401: such requests are refused for what they are, not for what
 the document says.
+
+A client that likes text/event-stream best gets a stream of results (`event_stream.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,10 +27,11 @@ from starlette.types import Receive, Scope, Send
 from errors import Refusal
 from models.connection import PoolExhausted
 from resolvers.execution import RequestContext, RequestFacts
-from server import body, door, faults, graphiql, media
+from server import body, door, event_stream, faults, graphiql, media
 from server.answering import Answering
 from server.body import Asked
 from server.envelope import POLICY
+from server.event_stream import Streams
 from server.http_errors import (
     Code,
     DocumentRejected,
@@ -37,10 +40,8 @@ from server.http_errors import (
     internal_error,
     refused_at_the_door,
 )
-from server.metrics import Metrics
-
-OK = "OK"  # in the metrics, beside the closed list of codes
-OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
+from server.metrics import OK, Metrics
+from server.running import Caller, OpenContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Endpoint:
     cookie: door.Cookie
     origins: frozenset[str]
     metrics: Metrics
+    streams: Streams
     page: graphiql.Page | None = field(default=None, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +85,7 @@ class Endpoint:
         accept = ", ".join(request.headers.getlist("accept"))
         if self.page and request.method in ("GET", "HEAD") and media.accepts_html(accept):
             return self.page.response()
-        kind = media.answer_type(accept)
+        kind = media.answer_type(accept) or (media.JSON if event_stream.is_wanted(request.headers) else None)
         try:
             _check(request.method, kind)
             return await self._answer(request, receive, kind or media.JSON)
@@ -100,6 +102,8 @@ class Endpoint:
         context: RequestContext | None = None
         try:
             context = await self.open_context(facts)
+            if event_stream.is_wanted(request.headers):
+                return self._stream(asked, context, facts)
             answer = await self._execute(asked, context, facts.request_id, kind)
         except Exception as exception:  # a bug anywhere below is an answer too
             answer = _failed(exception, facts.request_id)
@@ -111,6 +115,13 @@ class Endpoint:
             response.headers.append("Set-Cookie", line)
         return response
 
+    def _stream(self, asked: Asked, context: RequestContext, facts: RequestFacts) -> Response:
+        given = facts.session_reference, facts.address, facts.request_id
+        caller = Caller(self.open_context, self.clock, *given, user_id=context.user_id)
+        stream = self.streams.open(asked, context, caller)
+        stream.headers[POLICY] = context.policy_digest
+        return stream
+
     def _facts(self, request: Request, sent: str | None) -> RequestFacts:
         address = request.client.host if request.client else ""
         return RequestFacts(door.reference(sent), address, self.clock(), str(request.scope["sparekey.request_id"]))
@@ -119,7 +130,7 @@ class Endpoint:
         try:
             prepared = self.answering.prepare(asked, signed_in=context.actor is not None)
             if prepared.kind is OperationType.SUBSCRIPTION:
-                message = "subscriptions are not answered by POST"
+                message = "subscribe over a WebSocket (graphql-transport-ws), or accept text/event-stream"
                 raise DocumentRejected([error(Code.OPERATION_NOT_FOUND, message)])
             return Answer(200, await self.answering.run(prepared, context, request_id))
         except DocumentRejected as rejected:
