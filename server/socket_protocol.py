@@ -1,7 +1,8 @@
 """Bounds on what a WebSocket's client may send, or not read, that uvicorn leaves open.
 
 - uvicorn parses all that the network gave at once, and keeps every message of it until the application asks: a
-  quarter of a megabyte of small messages becomes many megabytes. Here it is parsed a piece at a time.
+  quarter of a megabyte of small messages becomes many megabytes. Here it is parsed a piece at a time, and between
+  two pieces it is other connections' turn.
 - A message in any number of empty pieces never reaches its size limit. The pieces are counted.
 - Pings are answered even when the client reads nothing, and the answers pile up. Then they are dropped.
 - A handshake that the library refuses by itself, such as one with very long headers, was left without an answer
@@ -15,6 +16,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -33,20 +35,44 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.close_timeout = float(limits.of("socket_close_seconds"))
-        self._unparsed = b""
+        self._unparsed = bytearray()
+        self._next_piece: asyncio.Handle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more is parsed, and reading is not resumed: uvloop refuses both, once there is no connection."""
+        self._unparsed.clear()
+        self.read_paused = False
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unparsed += data
         self._parse()
 
     def _parse(self) -> None:
-        while self._unparsed and not self.read_paused:
-            piece, self._unparsed = self._unparsed[:PIECE_BYTES], self._unparsed[PIECE_BYTES:]
-            super().data_received(piece)
-            if self.conn.handshake_exc is not None and not self.handshake_complete:
-                self._end_refused_handshake()
-            if len(self.frames) > limits.of("socket_fragments"):
-                self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+        """One piece, unless the application still has a message to take. Nothing is read while some is left."""
+        if self._unparsed and not self.read_paused and self._next_piece is None:
+            piece = bytes(self._unparsed[:PIECE_BYTES])
+            del self._unparsed[:PIECE_BYTES]
+            self._parse_piece(piece)
+            if self._unparsed and not self.read_paused:
+                self._next_piece = self.loop.call_soon(self._parse_on)
+        if self.disconnected or self.transport.is_closing() or self.read_paused:
+            return
+        if self._unparsed:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def _parse_on(self) -> None:
+        self._next_piece = None
+        self._parse()
+
+    def _parse_piece(self, piece: bytes) -> None:
+        super().data_received(piece)
+        if self.conn.handshake_exc is not None and not self.handshake_complete:
+            self._end_refused_handshake()
+        if len(self.frames) > limits.of("socket_fragments"):
+            self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
 
     async def receive(self) -> Any:
         message = await super().receive()
