@@ -36,6 +36,18 @@ TABLE = (
     Limit("header_bytes", 32_768, "bytes", "request line and headers together; browsers stay below 16 KiB"),
     Limit("session_reference_characters", 128, "characters", "256 bits in base64url are 43; longer is not ours"),
     Limit("websocket_message_bytes", 65_536, "bytes", "the same as a body"),
+    # What a connection that stays may hold: a socket, or a stream of server-sent events.
+    Limit("socket_init_seconds", 5, "seconds", "connection_init comes at once, or the socket is nobody's"),
+    Limit("socket_operations", 20, "operations", "a page of the console watches two or three things"),
+    Limit("socket_id_characters", 64, "characters", "an operation's id; clients send numbers or UUIDs"),
+    Limit("socket_fragments", 256, "frames", "one message in more pieces is made to cost memory"),
+    Limit("socket_send_seconds", 10, "seconds", "a client that reads nothing for so long is gone"),
+    Limit("socket_close_seconds", 5, "seconds", "for the client to confirm a close"),
+    Limit("sockets_per_session", 20, "sockets", "of one session in one worker: as many open tabs"),
+    Limit("streams_per_session", 20, "streams", "the same; each stream is one operation"),
+    Limit("stream_heartbeat_seconds", 15, "seconds", "proxies close what is silent for 30 to 60"),
+    Limit("watch_milliseconds", 800, "milliseconds", "what is watched ends within a second once it is not allowed"),
+    Limit("step_seconds", 10, "seconds", "the answer to one operation, or to one event of a subscription"),
     # What a document may ask.
     Limit("document_tokens", 1_000, "tokens", "parsing and validation stay in tens of milliseconds"),
     Limit("document_comments", 1_000, "comments", "comments are not tokens, but the parser keeps them"),

@@ -11,11 +11,13 @@ An answer to a document that was not executed has no `data`, and is 400 as `appl
 as `application/json`. Once execution has begun the status is 200, errors in fields or not. Statuses of the first
 lines are the same for both media types, and so is 401: such requests are refused for what they are, not for what
 the document says.
+
+A client that likes text/event-stream best gets a stream of results (`event_stream.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,18 +28,20 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.execution import RequestContext, RequestFacts
 from resolvers.remembered import Kept
-from server import answer, body, door, graphiql, media, query_string, unchanged
+from server import answer, body, door, event_stream, graphiql, media, query_string, unchanged
 from server.answer import Answer, Encoded
 from server.answering import Answering
 from server.body import Asked
 from server.envelope import POLICY
+from server.event_stream import Streams
 from server.http_errors import Code, DocumentRejected, RequestRejected, document_rejected
-from server.metrics import Metrics
+from server.metrics import OK, Metrics
 from server.revalidation import revalidated
+from server.running import Caller, OpenContext
 from server.unchanged import Question, Unchanged
 
 READS = ("GET", "HEAD")
-OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
+SUBSCRIBE = "subscribe over a WebSocket (graphql-transport-ws), or accept text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Endpoint:
     origins: frozenset[str]
     metrics: Metrics
     unchanged: Unchanged
+    streams: Streams
     page: graphiql.Page | None = field(default=None, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,10 +70,12 @@ class Endpoint:
         accept = ", ".join(request.headers.getlist("accept"))
         if self.page and _is_for_a_page(request, accept):
             return self.page.response()
-        kind = media.answer_type(accept)
+        streamed = request.method == "POST" and event_stream.is_wanted(request.headers)
+        kind = media.answer_type(accept) or (media.JSON if streamed else None)
         try:
             _check(request.method, kind)
-            return await self._answer(request, receive, kind or media.JSON)
+            answering = self._stream if streamed else self._answer
+            return await answering(request, receive, kind or media.JSON)
         except RequestRejected as rejection:
             encoded = answer.rejected(rejection).encoded(kind or media.JSON)
             self.metrics.count_request(encoded.code)
@@ -90,7 +97,7 @@ class Endpoint:
         return self._made_personal(encoded.response(), sent, context)
 
     def _again(self, request: Request, kept: Kept, kind: str) -> Response:
-        self.metrics.count_request(answer.OK)
+        self.metrics.count_request(OK)
         encoded = unchanged.again(kept, kind)
         if request.method in READS:
             encoded = revalidated(encoded, request.headers, self.origins)
@@ -116,6 +123,25 @@ class Endpoint:
                 self.unchanged.keep(question, made, context, encoded)
         return context, encoded
 
+    async def _stream(self, request: Request, receive: Receive, kind: str) -> Response:
+        """What is wrong before there is a stream is answered as for every POST."""
+        asked = body.parse(await self._content(request, receive))
+        sent = self.cookie.read(request.headers)
+        facts = await self._facts(request, sent)
+        context: RequestContext | None = None
+        try:
+            context = await self.open_context(facts)
+            response: Response = self.streams.open(asked, context, self._caller(facts, context))
+        except Exception as exception:
+            encoded = answer.failed(exception, facts.request_id).encoded(kind)
+            self.metrics.count_request(encoded.code)
+            response = encoded.response()
+        return response if context is None else self._made_personal(response, sent, context)
+
+    def _caller(self, facts: RequestFacts, context: RequestContext) -> Caller:
+        given = facts.session_reference, facts.address, facts.request_id
+        return Caller(self.open_context, self.clock, *given, user_id=context.user_id)
+
     def _made_personal(self, response: Response, sent: str | None, context: RequestContext) -> Response:
         response.headers[POLICY] = context.policy_digest
         if line := self.cookie.change(sent, context):
@@ -134,13 +160,14 @@ class Endpoint:
         address = request.client.host if request.client else ""
         reference = door.reference(sent)
         confirmed = await self.unchanged.confirm(reference)
-        return RequestFacts(reference, address, self.clock(), str(request.scope["sparekey.request_id"]), confirmed)
+        request_id = str(request.scope["sparekey.request_id"])
+        return RequestFacts(reference, address, self.clock(), request_id, confirmed=confirmed)
 
     async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str, safe: bool) -> Answer:
         try:
             prepared = self.answering.prepare(asked, signed_in=context.actor is not None, safe=safe)
             if prepared.kind is OperationType.SUBSCRIPTION:
-                raise document_rejected(Code.OPERATION_NOT_FOUND, "subscriptions are not answered by POST or GET")
+                raise document_rejected(Code.OPERATION_NOT_FOUND, SUBSCRIBE)
             content = await self.answering.run(prepared, context, request_id)
             return Answer(200, content, repeatable=prepared.kind is OperationType.QUERY)
         except DocumentRejected as rejected:

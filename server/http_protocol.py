@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 import limits
 
@@ -37,3 +37,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._undelivered = 0
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Not while an answer is under way: nobody would tell its application that the client has left."""
+        if _is_answered(self.cycle):
+            super().handle_websocket_upgrade()
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """A stream that waits for its client to leave is woken, and ends."""
+        super().shutdown()
+        if not _is_answered(self.cycle):
+            self.cycle.message_event.set()
+
+
+def _is_answered(cycle: RequestResponseCycle | None) -> bool:
+    return cycle is None or cycle.response_complete

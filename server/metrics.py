@@ -18,6 +18,7 @@ from starlette.routing import Route
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+OK = "OK"  # among the requests, beside the closed list of codes
 RELOADS = ("activated", "unchanged", "rejected", "failed")
 
 

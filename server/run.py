@@ -4,6 +4,8 @@
 - `X-Forwarded-For` is believed only from the proxies that are named, because the address is what guesses are
   counted by;
 - after SIGTERM accepted requests have `shutdown_seconds` to finish;
+- no compression of WebSocket messages: it keeps buffers for every socket, and the length of secrets compressed
+  beside chosen text tells them;
 - no `limit_concurrency`: it closes connections instead of answering.
 """
 
@@ -18,6 +20,7 @@ from starlette.types import ASGIApp
 
 import limits
 from server.http_protocol import BoundedHttpProtocol
+from server.socket_protocol import BoundedSocketProtocol
 
 
 def configuration(
@@ -34,7 +37,9 @@ def configuration(
         log_level="warning",
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
+        ws=BoundedSocketProtocol,
         ws_max_size=limits.of("websocket_message_bytes"),
+        ws_per_message_deflate=False,
         http=BoundedHttpProtocol,
         timeout_graceful_shutdown=limits.of("shutdown_seconds"),
         lifespan="on",

@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from models.memory import Recording
 from resolvers.execution import RequestContext, RequestFacts
 from resolvers.remembered import Kept, Remembered
-from server.answer import OK, Encoded
+from server.answer import Encoded
+from server.metrics import OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Unchanged:
         self.given_again = 0
 
     async def confirm(self, reference: str | None) -> bool:
-        """Whether what is remembered is known to be true for a request that is here. Nobody signed in asks nothing."""
+        """Whether what is remembered is known to be true for a request that is here. For nobody there is nothing."""
         return self._remembered is not None and reference is not None and await self._remembered.confirm()
 
     def find(self, question: Question) -> Kept | None:

@@ -247,8 +247,10 @@ def test_the_list_of_codes_is_closed_and_holds_every_refusal() -> None:
         "STALE_VERSION",
         "STEP_UP_REQUIRED",
         "TOKEN_REJECTED",
+        "TOO_MANY_OPERATIONS",
         "UNKNOWN_ROLE",
         "UNSUPPORTED_MEDIA_TYPE",
+        "USE_POST",
         "USE_STAFF_ACCOUNT",
         "WARNINGS_NOT_ACKNOWLEDGED",
     ]
