@@ -1,9 +1,10 @@
-"""Tortoise's PostgreSQL client with three repairs that production needs.
+"""Tortoise's PostgreSQL client with four repairs that production needs.
 
 1. A task cancelled while it opens a transaction gives its connection back. The stock client keeps it, and
    after `maxsize` of those every request hangs. Cancellation is ordinary here: GraphQL cancels siblings.
 2. Waiting for a free connection is bounded, so an exhausted pool is an answer and not a hang.
-3. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
+3. A statement outside a unit of work ends with its request's deadline, and is cancelled on the server as well.
+4. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
    mean, and the password never enters tortoise's own connection parameters, which it logs.
 
 Tortoise picks its schema editor by finding "asyncpg" in the name of the module, hence this file's name.
@@ -11,6 +12,7 @@ Tortoise picks its schema editor by finding "asyncpg" in the name of the module,
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +25,11 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
+
+from models import deadline
+from models.deadline import GIVEN_UP, DeadlinePassed
+
+CLOSE_SECONDS = 1.0  # for connections that nobody gives back: the process is ending
 
 
 class PoolExhausted(Exception):
@@ -51,11 +58,21 @@ class AsyncpgClient(AsyncpgDBClient):
         return self._pool
 
     async def acquire(self) -> Any:
-        pool = await self.pool()
+        pool, left = await self.pool(), deadline.left()
+        if left == 0:
+            raise DeadlinePassed
         try:
-            return await pool.acquire(timeout=self.acquire_timeout)
+            return await pool.acquire(timeout=self.acquire_timeout if left is None else min(left, self.acquire_timeout))
         except TimeoutError:
             raise PoolExhausted("every database connection is in use") from None
+
+    async def _close(self) -> None:
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
 
     def acquire_connection(self) -> BoundedAcquire:
         return BoundedAcquire(self, self._pool_init_lock)
@@ -65,13 +82,26 @@ class AsyncpgClient(AsyncpgDBClient):
 
 
 class BoundedAcquire(PoolConnectionWrapper[Any]):
-    """One statement on a pooled connection."""
+    """One statement on a pooled connection, until the deadline."""
 
     client: AsyncpgClient
 
     async def __aenter__(self) -> Any:
         self.connection = await self.client.acquire()
+        self.bound = asyncio.timeout_at(deadline.moment())
+        await self.bound.__aenter__()
         return self.connection
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            await self.bound.__aexit__(exc_type, exc_val, exc_tb)
+        except TimeoutError:
+            raise DeadlinePassed from None
+        finally:
+            with suppress(TimeoutError):  # the pool ends what it cannot reset in time; the statement's outcome stands
+                await super().__aexit__(exc_type, exc_val, exc_tb)
+        if isinstance(exc_val, GIVEN_UP):
+            raise DeadlinePassed from exc_val
 
 
 class Transaction(TransactionContextPooled):
