@@ -22,6 +22,7 @@ from errors import NotFound
 from server import graphiql as graphiql_page
 from server import health
 from server import metrics as metrics_page
+from server.admission import Admission
 from server.documents import Documents
 from server.door import Cookie
 from server.envelope import POLICY, Envelope
@@ -70,7 +71,11 @@ def create_app(
     )
     return Starlette(
         routes=[Route("/graphql", endpoint), *health.routes(ready), metrics_page.route(metrics)],
-        middleware=[Middleware(Envelope, https=not development, digest=lambda: metrics.digest), *_cors(origins)],
+        middleware=[
+            Middleware(Envelope, https=not development, digest=lambda: metrics.digest),
+            *_cors(origins),
+            Middleware(Admission, room=metrics.room),
+        ],
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )

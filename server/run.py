@@ -3,13 +3,16 @@
 - no `Server` header, no access log (GraphiQL keeps queries, and so perhaps codes, in its page's address);
 - `X-Forwarded-For` is believed only from the proxies that are named, because the address is what guesses are
   counted by;
-- after SIGTERM accepted requests have `shutdown_seconds` to finish;
+- after SIGTERM everything ends within `shutdown_seconds`: accepted requests first, then the service itself;
+- an idle connection outlives the one that a proxy keeps, which must not send into a closed one;
+- as many open files as `connections` needs, where the system allows them: a shell's 1,024 are too few;
 - no `limit_concurrency`: it closes connections instead of answering.
 """
 
 from __future__ import annotations
 
 import gc
+import resource
 from collections.abc import Callable, Sequence
 from socket import socket
 
@@ -18,6 +21,9 @@ from starlette.types import ASGIApp
 
 import limits
 from server.http_protocol import BoundedHttpProtocol
+
+OTHER_FILES = 256  # libraries, the database, policies
+CLOSING_SECONDS = 2  # for units of work without a caller, the database and the interpreter
 
 
 def configuration(
@@ -36,7 +42,8 @@ def configuration(
         forwarded_allow_ips=list(proxies),
         ws_max_size=limits.of("websocket_message_bytes"),
         http=BoundedHttpProtocol,
-        timeout_graceful_shutdown=limits.of("shutdown_seconds"),
+        timeout_keep_alive=limits.of("idle_seconds"),
+        timeout_graceful_shutdown=max(1, limits.of("shutdown_seconds") - CLOSING_SECONDS),
         lifespan="on",
     )
 
@@ -68,4 +75,13 @@ def serve(
     # milliseconds to whatever request a full collection falls into.
     gc.collect()
     gc.freeze()
+    _allow_files()
     Server(configuration(app, host, port, uds=uds, proxies=proxies), started).run()
+
+
+def _allow_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = limits.of("connections") + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

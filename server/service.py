@@ -28,6 +28,7 @@ from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
 UNCONFIRMED = "this worker cannot confirm which policy is in force; try again"
+SETTLE_SECONDS = 0.5  # requests have been waited for already; see server/run.py
 LOGGER = logging.getLogger("sparekey.policy")
 
 
@@ -81,7 +82,7 @@ class Service:
     async def stop(self) -> None:
         """Let what was accepted finish, then close the database."""
         await self.folder.stop()
-        await settle()
+        await settle(SETTLE_SECONDS)
         await self.follower.stop()
         await disconnect()
 

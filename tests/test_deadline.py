@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from uuid import UUID
 
 import pytest
@@ -93,10 +94,8 @@ async def test_a_unit_ends_with_the_deadline_when_its_caller_has_gone(database: 
 async def test_work_that_hides_its_cancellation_is_not_committed_all_the_same(database: AsyncpgClient) -> None:
     async def stubborn(transaction: Connection) -> None:
         await insert(transaction)
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.sleep(7)
-        except asyncio.CancelledError:
-            pass
 
     with deadline.within(0.1), pytest.raises(DeadlinePassed, match=NOT_DONE):
         await unit_of_work(stubborn)
