@@ -1,10 +1,12 @@
-"""Tortoise's PostgreSQL client with four repairs that production needs.
+"""Tortoise's PostgreSQL client with five repairs that production needs.
 
 1. A task cancelled while it opens a transaction gives its connection back. The stock client keeps it, and
    after `maxsize` of those every request hangs. Cancellation is ordinary here: GraphQL cancels siblings.
 2. Waiting for a free connection is bounded, so an exhausted pool is an answer and not a hang.
-3. A statement outside a unit of work ends with its request's deadline, and is cancelled on the server as well.
-4. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
+3. Who waits longest gets the next connection. In the pool's own queue somebody who has just given one back takes it
+   again before those who wait, so that under load a few wait for ever.
+4. A statement outside a unit of work ends with its request's deadline, and is cancelled on the server as well.
+5. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
    mean, and the password never enters tortoise's own connection parameters, which it logs.
 
 Tortoise picks its schema editor by finding "asyncpg" in the name of the module, hence this file's name.
@@ -41,6 +43,7 @@ class AsyncpgClient(AsyncpgDBClient):
         super().__init__(**options)
         self.dsn = dsn
         self.acquire_timeout = acquire_timeout
+        self._turns = asyncio.Semaphore(self.pool_maxsize)
 
     async def create_pool(self, **options: Any) -> asyncpg.Pool:
         in_the_url = {"host", "port", "user", "password", "database", "loop"}
@@ -58,13 +61,31 @@ class AsyncpgClient(AsyncpgDBClient):
         return self._pool
 
     async def acquire(self) -> Any:
+        """A connection, which `release` takes back."""
         pool, left = await self.pool(), deadline.left()
         if left == 0:
             raise DeadlinePassed
         try:
-            return await pool.acquire(timeout=self.acquire_timeout if left is None else min(left, self.acquire_timeout))
+            async with asyncio.timeout(self.acquire_timeout if left is None else min(left, self.acquire_timeout)):
+                return await self._acquire_in_turn(pool)
         except TimeoutError:
             raise PoolExhausted("every database connection is in use") from None
+
+    async def _acquire_in_turn(self, pool: asyncpg.Pool) -> Any:
+        await self._turns.acquire()
+        try:
+            return await pool.acquire(timeout=self.acquire_timeout)
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def release(self, connection: Any) -> None:
+        """asyncpg shields this one itself; it rolls back whatever is still open."""
+        try:
+            if self._pool is not None:
+                await self._pool.release(connection)
+        finally:
+            pass
 
     async def _close(self) -> None:
         if self._pool is not None:
@@ -99,7 +120,7 @@ class BoundedAcquire(PoolConnectionWrapper[Any]):
             raise DeadlinePassed from None
         finally:
             with suppress(TimeoutError):  # the pool ends what it cannot reset in time; the statement's outcome stands
-                await super().__aexit__(exc_type, exc_val, exc_tb)
+                await self.client.release(self.connection)
         if isinstance(exc_val, GIVEN_UP):
             raise DeadlinePassed from exc_val
 
@@ -116,7 +137,7 @@ class Transaction(TransactionContextPooled):
         except BaseException:  # CancelledError above all: nobody calls __aexit__ after a failed __aenter__
             if self.client.transaction is not None:
                 self.client.transaction._managed = True  # the release rolls it back; that is no fault to log
-            await self._release()
+            await self._owner.release(self.client._connection)
             raise
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
@@ -126,7 +147,7 @@ class Transaction(TransactionContextPooled):
             await self._finish(exc_type)
         finally:
             get_connections().reset(self.token)
-            await self._release()
+            await self._owner.release(self.client._connection)
 
     async def _finish(self, exc_type: type[BaseException] | None) -> None:
         if self.client._finalized:
@@ -136,11 +157,6 @@ class Transaction(TransactionContextPooled):
         else:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the first failure is the news
                 await self.client.rollback()
-
-    async def _release(self) -> None:
-        """asyncpg shields this one itself; it rolls back whatever is still open."""
-        if self._owner._pool is not None:
-            await self._owner._pool.release(self.client._connection)
 
     @property
     def _owner(self) -> AsyncpgClient:

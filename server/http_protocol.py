@@ -30,6 +30,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._undelivered = 0
+        self._has_begun = False  # a request whose headers are not complete
         self._upgraded = False
         self._headers_due: asyncio.TimerHandle | None = None
         self._answer_due: asyncio.TimerHandle | None = None
@@ -53,8 +54,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._headers_due is None and self._is_between_requests():
             self._await_headers()
 
+    def on_message_begin(self) -> None:
+        self._has_begun = True
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         self._undelivered = 0
+        self._has_begun = False
         self._headers_due = _stopped(self._headers_due)
         super().on_headers_complete()
 
@@ -72,7 +78,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             _kept_waiting.pop(self, None)
             _kept_waiting[self] = None
         super().on_response_complete()
-        if self._undelivered and self._headers_due is None:
+        if self._has_begun and self._headers_due is None:
             self._await_headers()
 
     def handle_websocket_upgrade(self) -> None:
@@ -110,7 +116,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._headers_due = None
         if self.transport.is_closing():
             return
-        if self._undelivered:
+        if self._has_begun:
             self.transport.write(TIMED_OUT)
         self.transport.close()
 

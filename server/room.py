@@ -4,6 +4,9 @@ More at a time would make everything slower and nothing faster: the processor an
 run. Two lanes wait. The urgent one is served first, has `requests_reserved` places to itself, and when the room is
 full the ordinary request that came last makes way for it. Every fourth of the other places goes to the ordinary
 lane all the same, so that somebody who calls everything urgent cannot close the service to the rest.
+
+Who cannot expect a place in time is not made to wait for a refusal: the pace at which places become free, measured
+while somebody waits, says how long the queue is in seconds.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import limits
 FULL, WAITED, GONE = "full", "waited", "gone"
 REASONS = (FULL, WAITED, GONE)
 SHARE = 4  # of so many freed places one is for those who are not urgent
+SMOOTHING = 32  # freed places over which the pace is averaged: they come in bursts
+CAUTION = 2  # an expected wait is let pass up to the limit divided by this, or many would wait in vain after all
 
 
 class NoPlace(Exception):
@@ -56,6 +61,7 @@ class Room:
         self._urgent: Lane = deque()
         self._others: Lane = deque()
         self._freed = 0
+        self._pace = Pace()
 
     @property
     def running(self) -> int:
@@ -89,6 +95,7 @@ class Room:
         else:
             self._taken -= 1
             self._freed += 1
+            self._pace.beat(self.waiting)
             others_turn = self._others and self._freed % SHARE == 0
             lane = self._others if others_turn or not self._urgent else self._urgent
         if lane:
@@ -102,7 +109,9 @@ class Room:
         return Place(self, reserved)
 
     def _lane(self, urgent: bool) -> Lane:
-        """Where to wait. Somebody urgent finds room as long as not all who wait are urgent."""
+        """Where to wait, if there is hope. Somebody urgent finds room as long as not all who wait are urgent."""
+        if not urgent and self._pace.seconds * (self.waiting + 1) > _patience() / CAUTION:
+            raise NoPlace(FULL)
         if self.waiting >= limits.of("requests_waiting"):
             if not (urgent and self._others):
                 raise NoPlace(FULL)
@@ -113,9 +122,8 @@ class Room:
         turn: asyncio.Future[Place | None] = asyncio.get_running_loop().create_future()
         lane.append(turn)
         hung_up = asyncio.ensure_future(gone())
-        seconds = limits.of("request_wait_milliseconds") / 1000
         try:
-            await asyncio.wait({turn, hung_up}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({turn, hung_up}, timeout=_patience(), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             _give_back(lane, turn)
             raise
@@ -125,6 +133,27 @@ class Room:
             return place
         _give_back(lane, turn)
         raise NoPlace(GONE if hung_up.done() else FULL if turn.done() else WAITED)
+
+
+class Pace:
+    """Seconds from one freed place to the next while somebody waits; 0 while nobody knows."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._last: float | None = None
+
+    def beat(self, waiting: int) -> None:
+        if not waiting:
+            self.seconds, self._last = 0.0, None
+            return
+        now = asyncio.get_running_loop().time()
+        if self._last is not None:
+            self.seconds += (now - self._last - self.seconds) / SMOOTHING
+        self._last = now
+
+
+def _patience() -> float:
+    return limits.of("request_wait_milliseconds") / 1000
 
 
 def _give_back(lane: Lane, turn: asyncio.Future[Place | None]) -> None:

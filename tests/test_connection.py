@@ -81,6 +81,23 @@ async def test_an_exhausted_pool_is_an_answer_and_not_a_hang(
             await database._pool.release(one)
 
 
+async def test_who_waits_longest_gets_the_next_connection(database_url: str) -> None:
+    """In the pool's own queue somebody who gives one back and asks again at once is served before all who wait."""
+    single = AsyncpgClient(connection_name="default", **connection.options(database_url, minsize=1, maxsize=1))
+    order: list[str] = []
+
+    async def ask(name: str, times: int) -> None:
+        for _ in range(times):
+            await single.execute_query("SELECT 1")
+            order.append(name)
+
+    busy = asyncio.ensure_future(ask("busy", 6))
+    await asyncio.sleep(0)
+    await asyncio.gather(busy, ask("patient", 1))
+    await single.close()
+    assert order.index("patient") <= 1
+
+
 async def _nothing(_: Connection) -> None:
     pass
 

@@ -51,7 +51,13 @@ async def test_headers_that_trickle_in_must_be_complete_in_time_also_on_a_connec
         return time.monotonic() - began
 
     async with open_door() as port:
-        cases = [(HALF_A_HEADER, b"x"), (b"\r\n", b"\r\n"), (GET, b"\r\n"), (GET + HALF_A_HEADER, b"x")]
+        cases = [
+            (HALF_A_HEADER, b"x"),
+            (b"\r\n", b"\r\n"),
+            (GET, b"\r\n"),
+            (GET + HALF_A_HEADER, b"x"),
+            (GET + HALF_A_HEADER, b""),
+        ]
         took = await asyncio.gather(*(trickle(*case) for case in cases))
     assert min(took) > 0.9
     assert max(took) < 1.6
@@ -102,9 +108,9 @@ async def test_when_there_are_too_many_connections_the_longest_silent_one_makes_
 
     async with behind_uvicorn(app) as port:
         at_work = await callers(port, 5, posted())
-        for sent in (b"", HALF_A_HEADER, GET, posted(QUERY[:5], length=50)):
-            await callers(port, 5, sent)
-        newcomers = [await Caller.on(port, GET) for _ in range(30)]
+        silent = [await callers(port, 5, sent) for sent in (b"", HALF_A_HEADER, posted(QUERY[:5], length=50))]
+        newcomers = [await Caller.on(port, GET) for _ in range(15)]
+        assert all(await asyncio.gather(*(each.closed(1) for group in silent for each in group)))
         assert [await each.status() for each in newcomers[-10:]] == [400] * 10
         release.set()
         assert [await each.status() for each in at_work] == [400] * 5

@@ -131,8 +131,35 @@ async def test_who_hangs_up_leaves_the_queue_at_once() -> None:
     caller = asyncio.ensure_future(room.enter(lambda: False, hung_up.wait))
     await asyncio.sleep(0.01)
     hung_up.set()
+    began = asyncio.get_running_loop().time()
     assert await reason(caller) == GONE
+    assert asyncio.get_running_loop().time() - began < 0.05
     assert room.waiting == 0
+
+
+async def test_who_cannot_expect_a_place_in_time_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LIMITS", table(REQUESTS_WAITING="100"))
+    room = Room()
+
+    async def work() -> float:
+        """Three at a time, 10 ms each: a queue of 15 is what 50 ms can serve. Gives how long a refusal took."""
+        began = asyncio.get_running_loop().time()
+        try:
+            place = await enter(room)
+        except NoPlace:
+            return asyncio.get_running_loop().time() - began
+        await asyncio.sleep(0.01)
+        place.leave()
+        return 0
+
+    tasks = []
+    for _ in range(150):  # two come for one who can be served
+        tasks += [asyncio.ensure_future(work()) for _ in range(2)]
+        await asyncio.sleep(0.0033)
+    took = sorted(await asyncio.gather(*tasks))
+    assert room.refused[FULL] > 5 * room.refused[WAITED]
+    assert took[-1 - room.refused[WAITED]] < 0.01
+    assert room.running == 0
 
 
 async def test_whatever_happens_while_it_waits_no_place_is_lost() -> None:
