@@ -40,6 +40,7 @@ TABLE = (
     # How many requests at once, and how long each.
     Limit("requests_running", 64, "requests", "four times the connections to the database keep them all at work"),
     Limit("requests_reserved", 8, "requests", "that many more for revocations and decisions: they always find a place"),
+    Limit("connections_reserved", 2, "connections", "of those to the database, for the same and for probes"),
     Limit("requests_waiting", 128, "requests", "what two hundred milliseconds of work can still serve"),
     Limit("request_wait_milliseconds", 250, "milliseconds", "a longer wait is answered sooner by another worker"),
     Limit("request_seconds", 10, "seconds", "the deadline, down to the statement in the database"),

@@ -2,9 +2,8 @@
 
 A request enters once its whole body is here: bodies that trickle in, or never end, hold a connection and no place
 (the body has at most `body_bytes`, and uvicorn would keep as much anyway). So the body may be looked at too, which
-is how a revocation comes first although GraphQL says in the body what is asked: the word is searched for, and only
-while places are scarce. Anybody can write that word into a query. It wins a place before others', never all places
-(`room.py`), and never a permission.
+is how a revocation comes first although GraphQL says in the body what is asked: the word is searched for. Anybody can
+write that word into a query. It wins a place before others', never all places (`room.py`), and never a permission.
 
 A place is held until the answer begins. Then the work is done, or it is a stream, which lives for hours and may not
 hold a place; the same moment lifts the last resort at the deadline. A stream sets deadlines for its own steps
@@ -18,7 +17,6 @@ wins. It is 503 and not 504, which is for gateways. Health and metrics are alway
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -29,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import limits
 from models import deadline
+from models.asyncpg_client import urgently
 from models.deadline import UNKNOWN
 from server import body, media
 from server.http_errors import Code, RequestRejected, error
@@ -36,7 +35,7 @@ from server.room import GONE, NoPlace, Place, Room
 
 NEVER_HELD_UP = frozenset({"/livez", "/readyz", "/metrics"})
 DECISIONS = "/access/"
-REVOCATION = re.compile(rb"[rR]evokeAgent")  # the field, or an operation or a stored document named after it
+REVOCATION = b"evokeAgent"  # the field, or an operation named after it (RevokeAgent) for a stored document
 GRACE_SECONDS = 0.25
 RETRY_AFTER = b"1"
 
@@ -44,27 +43,34 @@ Urgent = Callable[[Scope, bytes], bool]
 
 
 def is_urgent(scope: Scope, content: bytes) -> bool:
-    return scope["path"].startswith(DECISIONS) or REVOCATION.search(content) is not None
+    return scope["path"].startswith(DECISIONS) or REVOCATION in content
 
 
 class Admission:
-    def __init__(self, app: ASGIApp, *, room: Room, urgent: Urgent = is_urgent) -> None:
+    def __init__(self, app: ASGIApp, *, room: Room, is_urgent: Urgent = is_urgent) -> None:
         self._app = app
         self._room = room
-        self._urgent = urgent
+        self._is_urgent = is_urgent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in NEVER_HELD_UP:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] in NEVER_HELD_UP:
+            with urgently(True):
+                await self._app(scope, receive, send)
+        else:
+            await self._in_turn(scope, receive, send)
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(ClientDisconnect):
             request = await Arrived.read(scope, receive)
-            with deadline.within(_seconds(scope)):
-                await self._admit(scope, request, send)
+            urgent = self._is_urgent(scope, request.content)
+            with deadline.within(_seconds(scope)), urgently(urgent):
+                await self._admit(scope, request, urgent, send)
 
-    async def _admit(self, scope: Scope, request: Arrived, send: Send) -> None:
+    async def _admit(self, scope: Scope, request: Arrived, urgent: bool, send: Send) -> None:
         try:
-            place = await self._room.enter(lambda: self._urgent(scope, request.content), request.wait_for_the_end)
+            place = await self._room.enter(urgent, request.wait_for_the_end)
         except NoPlace as hindrance:
             if hindrance.reason != GONE:
                 await _refuse(scope, send, BUSY)

@@ -71,14 +71,13 @@ class Room:
     def waiting(self) -> int:
         return len(self._urgent) + len(self._others)
 
-    async def enter(self, is_urgent: Callable[[], bool], gone: Callable[[], Awaitable[Any]]) -> Place:
+    async def enter(self, urgent: bool, gone: Callable[[], Awaitable[Any]]) -> Place:
         """A place, now or within `request_wait_milliseconds`. Raises NoPlace.
 
-        `is_urgent` is asked only where it matters; `gone` returns when nobody waits for the answer any more.
+        `gone` returns when nobody waits for the answer any more.
         """
         if self._taken < limits.of("requests_running"):
             return self._take(reserved=False)
-        urgent = is_urgent()
         if urgent and self._reserved_taken < limits.of("requests_reserved"):
             return self._take(reserved=True)
         try:

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+import limits
+from server.run import configuration
 from tests.policy_workers import Worker, serving, signed_in, until
 from tests.sockets import HEAD, Caller, posted
 
@@ -86,3 +90,37 @@ async def test_requests_that_hang_and_bodies_that_never_come_do_not_hold_it_up(o
         assert await seconds_to_the_end(worker, began) < SECONDS
     await asyncio.gather(hanging, return_exceptions=True)
     await silent.leave()
+
+
+async def test_a_websocket_outlives_the_time_for_headers_and_is_told_1001_when_the_server_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("websockets")
+    from server.websocket_protocol import WebSocketProtocol
+
+    async def accept(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    monkeypatch.setattr(limits, "LIMITS", limits.read({"SPAREKEY_LIMIT_HEADER_SECONDS": "1"}))
+    config = configuration(accept, port=0)
+    config.lifespan, config.ws = "off", WebSocketProtocol
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    await until(lambda: asyncio.sleep(0, server.started))
+    port = server.servers[0].sockets[0].getsockname()[1]
+    caller = await Caller.on(port, UPGRADE)
+    assert await caller.status() == 101
+    await asyncio.sleep(1.2)
+    server.should_exit = True
+    assert await asyncio.wait_for(caller.reader.readexactly(4), 2) == b"\x88\x02\x03\xe9"  # close, 2 bytes: 1001
+    await caller.leave()
+    await task
+
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)

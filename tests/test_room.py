@@ -28,7 +28,7 @@ async def never() -> None:
 
 
 async def enter(room: Room, urgent: bool = False) -> Place:
-    return await room.enter(lambda: urgent, never)
+    return await room.enter(urgent, never)
 
 
 async def waiting(room: Room, *urgent: bool) -> list[asyncio.Task[Place]]:
@@ -43,12 +43,9 @@ async def reason(attempt: asyncio.Task[Place]) -> str:
     return refused.value.reason
 
 
-async def test_nobody_waits_while_there_are_places_and_nobody_is_asked_whether_it_is_urgent() -> None:
-    def asked() -> bool:
-        raise AssertionError
-
+async def test_nobody_waits_while_there_are_places_and_a_place_is_left_once() -> None:
     room = Room()
-    places = [await room.enter(asked, never) for _ in range(3)]
+    places = [await enter(room) for _ in range(3)]
     assert room.running == 3
     for place in places:
         place.leave()
@@ -128,7 +125,7 @@ async def test_who_hangs_up_leaves_the_queue_at_once() -> None:
     room, hung_up = Room(), asyncio.Event()
     for _ in range(3):
         await enter(room)
-    caller = asyncio.ensure_future(room.enter(lambda: False, hung_up.wait))
+    caller = asyncio.ensure_future(room.enter(False, hung_up.wait))
     await asyncio.sleep(0.01)
     hung_up.set()
     began = asyncio.get_running_loop().time()
@@ -169,7 +166,7 @@ async def test_whatever_happens_while_it_waits_no_place_is_lost() -> None:
     async def come_and_go() -> None:
         patience = chance.choice([0.0, 0.001, 0.002, 1])
         try:
-            place = await room.enter(lambda: chance.random() < 0.3, lambda: asyncio.sleep(patience))
+            place = await room.enter(chance.random() < 0.3, lambda: asyncio.sleep(patience))
         except NoPlace:
             return
         try:
