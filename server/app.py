@@ -25,7 +25,8 @@ from server import metrics as metrics_page
 from server.admission import Admission
 from server.documents import Documents
 from server.door import Cookie
-from server.envelope import POLICY, Envelope
+from server.early_refusal import EarlyRefusal
+from server.envelope import POLICY, Envelope, headers
 from server.graphql import Endpoint, ExecutableSchema, OpenContext
 from server.health import Ready
 from server.http_errors import Code, error
@@ -69,7 +70,7 @@ def create_app(
         metrics=metrics,
         page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
     )
-    return Starlette(
+    app = Starlette(
         routes=[Route("/graphql", endpoint), *health.routes(ready), metrics_page.route(metrics)],
         middleware=[
             Middleware(Envelope, https=not development, digest=lambda: metrics.digest),
@@ -79,6 +80,10 @@ def create_app(
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
+    app.state.early_refusal = EarlyRefusal(
+        metrics.room, headers(https=not development), lambda: {POLICY: metrics.digest} if metrics.digest else {}
+    )
+    return app
 
 
 def _cors(origins: Collection[str]) -> list[Middleware]:

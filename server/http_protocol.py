@@ -17,6 +17,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 import limits
+from server.early_refusal import EarlyRefusal
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 BODY_AT_STOP_SECONDS = 1.0  # for a body that is on its way when the server is told to stop
@@ -34,6 +35,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._upgraded = False
         self._headers_due: asyncio.TimerHandle | None = None
         self._answer_due: asyncio.TimerHandle | None = None
+        self._early_refusal: EarlyRefusal | None = getattr(
+            getattr(self.config.app, "state", None), "early_refusal", None
+        )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         if len(self.connections) >= limits.of("connections"):
@@ -47,6 +51,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._early_refusal is not None and self._is_idle():
+            answer = self._early_refusal.answer(data)
+            if answer is not None:
+                self.transport.write(answer)
+                self._stay_idle()
+                return
         self._undelivered += len(data)
         super().data_received(data)
         if self._undelivered > limits.of("header_bytes") and not self.transport.is_closing():
@@ -108,6 +118,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _is_between_requests(self) -> bool:
         return not self._upgraded and _is_answered(self.cycle)
+
+    def _is_idle(self) -> bool:
+        """Nothing of a request has come yet, and what was answered before has been taken."""
+        return self._is_between_requests() and not self._undelivered and not self.flow.write_paused
+
+    def _stay_idle(self) -> None:
+        self._headers_due = _stopped(self._headers_due)
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _await_headers(self) -> None:
         self._headers_due = self.loop.call_later(limits.of("header_seconds"), self._close_without_headers)

@@ -6,7 +6,7 @@ full the ordinary request that came last makes way for it. Every fourth of the o
 lane all the same, so that somebody who calls everything urgent cannot close the service to the rest.
 
 Who cannot expect a place in time is not made to wait for a refusal: the pace at which places become free, measured
-while somebody waits, says how long the queue is in seconds.
+while all are taken, says how long the queue is in seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FULL, WAITED, GONE = "full", "waited", "gone"
 REASONS = (FULL, WAITED, GONE)
 SHARE = 4  # of so many freed places one is for those who are not urgent
 SMOOTHING = 32  # freed places over which the pace is averaged: they come in bursts
-CAUTION = 2  # an expected wait is let pass up to the limit divided by this, or many would wait in vain after all
+CAUTION = 4  # an expected wait is let pass up to the limit divided by this, or many would wait in vain after all
 
 
 class NoPlace(Exception):
@@ -71,6 +71,18 @@ class Room:
     def waiting(self) -> int:
         return len(self._urgent) + len(self._others)
 
+    @property
+    def is_closed(self) -> bool:
+        """For those who are not urgent: there is no place and no hope of one in time."""
+        if self._taken < limits.of("requests_running"):
+            return False
+        waiting = self.waiting
+        hopeless = self._pace.seconds * (waiting + 1) > _patience() / CAUTION
+        return hopeless or waiting >= limits.of("requests_waiting")
+
+    def refuse(self) -> None:
+        self.refused[FULL] += 1
+
     async def enter(self, urgent: bool, gone: Callable[[], Awaitable[Any]]) -> Place:
         """A place, now or within `request_wait_milliseconds`. Raises NoPlace.
 
@@ -92,9 +104,9 @@ class Room:
             self._reserved_taken -= 1
             lane = self._urgent
         else:
+            self._pace.beat(self._taken >= limits.of("requests_running"))
             self._taken -= 1
             self._freed += 1
-            self._pace.beat(self.waiting)
             others_turn = self._others and self._freed % SHARE == 0
             lane = self._others if others_turn or not self._urgent else self._urgent
         if lane:
@@ -109,13 +121,15 @@ class Room:
 
     def _lane(self, urgent: bool) -> Lane:
         """Where to wait, if there is hope. Somebody urgent finds room as long as not all who wait are urgent."""
-        if not urgent and self._pace.seconds * (self.waiting + 1) > _patience() / CAUTION:
-            raise NoPlace(FULL)
+        if not urgent:
+            if self.is_closed:
+                raise NoPlace(FULL)
+            return self._others
         if self.waiting >= limits.of("requests_waiting"):
-            if not (urgent and self._others):
+            if not self._others:
                 raise NoPlace(FULL)
             self._others.pop().set_result(None)
-        return self._urgent if urgent else self._others
+        return self._urgent
 
     async def _wait(self, lane: Lane, gone: Callable[[], Awaitable[Any]]) -> Place:
         turn: asyncio.Future[Place | None] = asyncio.get_running_loop().create_future()
@@ -135,19 +149,21 @@ class Room:
 
 
 class Pace:
-    """Seconds from one freed place to the next while somebody waits; 0 while nobody knows."""
+    """Seconds from one freed place to the next while all are taken; 0 while nobody knows."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._last: float | None = None
+        self._beats = 0
+        self._last = 0.0
 
-    def beat(self, waiting: int) -> None:
-        if not waiting:
-            self.seconds, self._last = 0.0, None
+    def beat(self, all_taken: bool) -> None:
+        if not all_taken:
+            self.seconds, self._beats = 0.0, 0
             return
         now = asyncio.get_running_loop().time()
-        if self._last is not None:
-            self.seconds += (now - self._last - self.seconds) / SMOOTHING
+        if self._beats:
+            self.seconds += (now - self._last - self.seconds) / min(self._beats, SMOOTHING)
+        self._beats += 1
         self._last = now
 
 
