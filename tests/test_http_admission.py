@@ -181,12 +181,13 @@ async def test_metrics_say_how_busy_the_worker_is() -> None:
     async with hold.served() as port:
         await callers(port, 6, posted())
         await hold.until(running=3, waiting=2)
-        async with httpx2.AsyncClient() as client:
-            lines = (await client.get(f"http://127.0.0.1:{port}/metrics")).text.splitlines()
+        scraper = await Caller.on(port, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert await scraper.status() == 200
         hold.free.set()
-    assert "sparekey_requests_running 3.0" in lines
-    assert "sparekey_requests_waiting 2.0" in lines
-    assert 'sparekey_requests_refused_total{reason="full"} 1.0' in lines
+    lines = scraper.body.splitlines()
+    assert b"sparekey_requests_running 3.0" in lines
+    assert b"sparekey_requests_waiting 2.0" in lines
+    assert b'sparekey_requests_refused_total{reason="full"} 1.0' in lines
 
 
 @pytest.mark.parametrize(
