@@ -33,6 +33,7 @@ TABLE = (
     # What a request may bring.
     Limit("body_bytes", 65_536, "bytes", "the longest document a frontend ships is far below; memory per request"),
     Limit("body_seconds", 15, "seconds", "a body that trickles in holds a connection, not a worker"),
+    Limit("header_seconds", 15, "seconds", "from the first byte, or from the connection, to complete headers"),
     Limit("header_bytes", 32_768, "bytes", "request line and headers together; browsers stay below 16 KiB"),
     Limit("session_reference_characters", 128, "characters", "256 bits in base64url are 43; longer is not ours"),
     Limit("websocket_message_bytes", 65_536, "bytes", "the same as a body"),
@@ -48,6 +49,17 @@ TABLE = (
     Limit("stream_heartbeat_seconds", 15, "seconds", "proxies close what is silent for 30 to 60"),
     Limit("watch_milliseconds", 800, "milliseconds", "what is watched ends within a second once it is not allowed"),
     Limit("step_seconds", 10, "seconds", "the answer to one operation, or to one event of a subscription"),
+    # How many requests at once, and how long each.
+    Limit("requests_running", 64, "requests", "four times the connections to the database keep them all at work"),
+    Limit("requests_reserved", 8, "requests", "that many more for revocations and decisions: they always find a place"),
+    Limit("connections_reserved", 2, "connections", "of those to the database, for the same and for probes"),
+    Limit("requests_waiting", 128, "requests", "what two hundred milliseconds of work can still serve"),
+    Limit("request_wait_milliseconds", 250, "milliseconds", "a longer wait is answered sooner by another worker"),
+    Limit("request_seconds", 10, "seconds", "the deadline, down to the statement in the database"),
+    Limit("decision_seconds", 1, "seconds", "the same for a decision: somebody stands in front of a closed door"),
+    Limit("connections", 2_048, "connections", "then the one that has been silent longest makes way; memory"),
+    Limit("idle_seconds", 75, "seconds", "proxies keep connections for 60 and must not meet one that just closed"),
+    Limit("answer_seconds", 30, "seconds", "an answer that nobody reads is kept in memory"),
     # What a document may ask.
     Limit("document_tokens", 1_000, "tokens", "parsing and validation stay in tens of milliseconds"),
     Limit("document_comments", 1_000, "comments", "comments are not tokens, but the parser keeps them"),

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from errors import Refusal
 from models.connection import PoolExhausted
+from models.deadline import DeadlinePassed
 from server import faults, media
 from server.http_errors import Code, DocumentRejected, RequestRejected, internal_error, refused_at_the_door
 from server.metrics import OK
@@ -65,6 +66,8 @@ def not_executed(rejection: DocumentRejected, kind: str) -> Answer:
 
 def failed(exception: Exception, request_id: str) -> Answer:
     """Whatever was raised; what nobody expected is logged and told by its id alone."""
+    if isinstance(exception, DeadlinePassed):
+        exception = RequestRejected(503, Code.TIMED_OUT, str(exception), Retry_After="1")
     if isinstance(exception, PoolExhausted):
         exception = RequestRejected(503, Code.BUSY, "the service is busy; try again", Retry_After="1")
     if isinstance(exception, Refusal):

@@ -23,10 +23,12 @@ from resolvers.remembered import Remembered
 from server import graphiql as graphiql_page
 from server import health
 from server import metrics as metrics_page
+from server.admission import Admission
 from server.answering import Answering, ExecutableSchema
 from server.documents import Documents
 from server.door import Cookie
-from server.envelope import POLICY, Envelope
+from server.early_refusal import EarlyRefusal
+from server.envelope import POLICY, Envelope, headers
 from server.event_stream import Streams
 from server.graphql import Endpoint
 from server.health import Ready
@@ -95,17 +97,25 @@ def create_app(
         metrics=metrics,
         shares=Shares("sockets_per_session"),
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", sockets),
             *health.routes(ready),
             metrics_page.route(metrics),
         ],
-        middleware=[Middleware(Envelope, https=not development, digest=lambda: metrics.digest), *_cors(origins)],
+        middleware=[
+            Middleware(Envelope, https=not development, digest=lambda: metrics.digest),
+            *_cors(origins),
+            Middleware(Admission, room=metrics.room),
+        ],
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
+    app.state.early_refusal = EarlyRefusal(
+        metrics.room, headers(https=not development), lambda: {POLICY: metrics.digest} if metrics.digest else {}
+    )
+    return app
 
 
 def _cors(origins: Collection[str]) -> list[Middleware]:

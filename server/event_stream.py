@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 import limits
+from models import deadline
 from resolvers.execution import RequestContext
 from server import media
 from server.answering import Answering
@@ -77,7 +78,7 @@ class EventStream(Response):
         self._caller = caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._streams.shares.take(_holder(self._caller)):
+        with deadline.within(None), self._streams.shares.take(_holder(self._caller)):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             code = await self._flow(receive, send)
             await _put(send, b"", more=False)

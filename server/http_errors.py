@@ -23,6 +23,8 @@ from graphql import GraphQLError
 
 import limits
 from errors import NotSignedIn, RateLimited, Refusal
+from models.connection import PoolExhausted
+from models.deadline import DeadlinePassed
 from server import faults, redaction
 
 ErrorBody = dict[str, Any]
@@ -50,6 +52,7 @@ class Code(enum.StrEnum):
     TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
     INVALID_VARIABLES = "INVALID_VARIABLES"
     BUSY = "BUSY"
+    TIMED_OUT = "TIMED_OUT"
     INTERNAL = "INTERNAL"
 
 
@@ -123,6 +126,10 @@ def field_errors(found: Sequence[GraphQLError], request_id: str) -> list[ErrorBo
 
 def _expected(found: GraphQLError) -> ErrorBody | None:
     original = found.original_error
+    if isinstance(original, DeadlinePassed):
+        return error(Code.TIMED_OUT, str(original))
+    if isinstance(original, PoolExhausted):
+        return error(Code.BUSY, "the service is busy; try again")
     if isinstance(original, Refusal):
         body = error(original.code, str(original))
         body["extensions"] |= extension_fields(original.fields)

@@ -22,7 +22,7 @@ from graphql import GraphQLError, OperationType
 
 import limits
 from errors import NotSignedIn, Refusal
-from models.connection import PoolExhausted
+from models import deadline
 from resolvers import subscription
 from resolvers.execution import RequestContext, RequestFacts
 from server.answering import Answering, Prepared, body
@@ -104,10 +104,11 @@ class Running:
 
 
 async def timely(work: Awaitable[T]) -> T:
-    """One step of a connection that itself may stay for hours."""
+    """One step of a connection that itself may stay for hours. The database is told the step's deadline."""
     try:
-        async with asyncio.timeout(limits.of("step_seconds")) as bound:
-            return await work
+        with deadline.within(limits.of("step_seconds")):
+            async with asyncio.timeout(limits.of("step_seconds")) as bound:
+                return await work
     except TimeoutError:
         if not bound.expired():
             raise
@@ -159,8 +160,6 @@ def errors_of(exception: Exception, request_id: str) -> list[ErrorBody]:
     """What a client is told. What nobody expected is logged, and told by its id alone."""
     if isinstance(exception, DocumentRejected | RequestRejected):
         return exception.errors
-    if isinstance(exception, PoolExhausted):
-        return [error(Code.BUSY, "the service is busy; try again")]
     if isinstance(exception, subscription.NotBegun):
         return field_errors(exception.errors, request_id)
     return field_errors([GraphQLError("", original_error=exception)], request_id)

@@ -31,6 +31,7 @@ from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
 UNCONFIRMED = "this worker cannot confirm which policy is in force; try again"
+SETTLE_SECONDS = 0.5  # requests have been waited for already; see server/run.py
 LOGGER = logging.getLogger("sparekey.policy")
 
 
@@ -90,7 +91,7 @@ class Service:
             self.pruning.cancel()
         await self.remembered.close()
         await self.folder.stop()
-        await settle()
+        await settle(SETTLE_SECONDS)
         await self.follower.stop()
         await disconnect()
 
