@@ -25,7 +25,7 @@ from tests import odd_schema
 from tests.callers import World
 from tests.query_maker import Maker, flags
 
-EXAMPLES = int(os.environ.get("SPAREKEY_FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 
 
 async def both_ways(
