@@ -126,6 +126,7 @@ async def test_it_is_given_again_without_a_statement_and_to_the_last_byte(
         header for header in first.headers.items() if header[0] not in own
     ]
     assert again.headers["x-request-id"] != first.headers["x-request-id"]
+    assert "sparekey_graphql_given_again_total 0.0" not in (await asker.client.http.get("/metrics")).text
     assert await asker.statements(database) == 0
 
 
