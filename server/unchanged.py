@@ -75,11 +75,11 @@ class Unchanged:
             return False
         if context.actor is None or context.session_change is not None:
             return False
-        kept, weight = Kept(answer.body, context.policy_digest), len(answer.body) + OVERHEAD
+        kept, weight = Kept(answer.body, context.policy_digest), len(answer.body) + KEY_BYTES * (2 + len(made.keys))
         return self._remembered.answers.keep(question.name, kept, made, question.facts.now, weight)
 
 
-OVERHEAD = 4_000  # bytes: the keys of some thirty rows and their places in the index
+KEY_BYTES = 320  # of memory for each row that an answer depends on, its place in the index included: measured
 
 
 def again(kept: Kept, kind: str) -> Encoded:
