@@ -30,7 +30,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers import edges
-from resolvers.selection import STRAWBERRY, Asked, NotCompiled, Pass, Selection, selection
+from resolvers.selection import STRAWBERRY, Asked, NotCompiled, Pass, Selection, Shape, selection
 
 Key: TypeAlias = tuple[object, ...]
 Convert: TypeAlias = Callable[[Any, dict[str, Any]], dict[str, Any]]  # a field's arguments as its function takes them
@@ -74,17 +74,18 @@ class Ahead:
     convert: Convert
     known: dict[int, dict[str, Any]] = field(default_factory=dict)  # arguments by the field's node
 
-    def below(self, info: strawberry.Info, parent: type, name: str) -> dict[str, Any] | None:
-        """The arguments with which field `name` of `parent` is asked right below the field that `info` is about; None
-        where it is not, or where that is not known yet: the first time a document is executed."""
+    def below(self, info: strawberry.Info, parent: type, name: str) -> tuple[dict[str, Any], Shape] | None:
+        """With which arguments, and for what, field `name` of `parent` is asked right below the field that `info` is
+        about. None where it is not asked once, or where that is not known yet: the first time a document is executed.
+        """
         raw = info._raw_info
         key = (self.operation, get_named_type(raw.return_type).name, self.conditions, *map(id, raw.field_nodes))
         found = self.compiled.selections.get(key)
         edge = edges.known(parent, name)
-        for each in found.fields if found else ():
-            if isinstance(each, Asked) and each.edge is edge:
-                return self.arguments(each.definition, each.details)
-        return None
+        asked = [each for each in (found.fields if found else ()) if isinstance(each, Asked) and each.edge is edge]
+        if len(asked) != 1:
+            return None
+        return self.arguments(asked[0].definition, asked[0].details), asked[0].shape
 
     def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
         """What was given for a field, in Python's names and values; an argument left out is None, like null."""
@@ -112,9 +113,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self, *arguments: Any, compiled: Compiled | None = None, convert: Convert = _unchanged, **options: Any
     ) -> None:
         super().__init__(*arguments, **options)
-        self.ahead = self._ahead(compiled, convert) if compiled is not None else None
+        self._tell(self._ahead(compiled, convert) if compiled is not None else None)
+
+    def _tell(self, ahead: Ahead | None) -> None:
+        self.ahead = ahead
         if hasattr(self.context_value, "ahead"):
-            self.context_value.ahead = self.ahead
+            self.context_value.ahead = ahead
 
     def _ahead(self, compiled: Compiled, convert: Convert) -> Ahead:
         coerced = self.variable_values.coerced
@@ -151,7 +155,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return outputs[0]
 
     def _by_the_library(self, asked: tuple[Any, ...]) -> Any:
-        self.ahead = None
+        self._tell(None)
         return super().complete_object_value(*asked)
 
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection | None:

@@ -94,21 +94,25 @@ class Lists:
         selection.note()
         return await self._pages.load((selection, asked))
 
-    async def page_and_parent(self, selection: Selection, asked: Cut, parent: str) -> Row | None:
-        """The parent's row, and in the same statement the page below it, kept for whoever asks for that.
+    async def page_and_parent(
+        self, selection: Selection, asked: Cut, parent: str, listing: Listing
+    ) -> tuple[Row, Part] | None:
+        """The parent's row, if there is one, and in the same statement the page below it.
 
-        `parent` selects the parent's id as `parent` and its columns with HOUSE before their names.
+        `parent` selects the parent's id as `parent` and its columns with HOUSE before their names. `listing` is the
+        selection's, maybe with other columns.
         """
         selection.note()
         statement = _Statement()
-        inner = _page(statement, selection, asked)
+        inner = _page(statement, Selection(listing, selection.parent, selection.conditions), asked)
         around = f"({parent} WHERE id = {statement.value(selection.parent)}) AS parents"
         sql = f"SELECT parents.*, page.* FROM {around} LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
         found = await watched_read(sql, *statement.values)
+        if not found:
+            return None
         rows = [row for row in found if row["sort_key"] is not None]
         rows.sort(key=lambda row: row["sort_key"], reverse=asked.backwards)
-        self._pages.prime((selection, asked), part(rows, asked))
-        return Beside(found[0], HOUSE) if found else None
+        return Beside(found[0], HOUSE), part(rows, asked)
 
     async def count(self, selection: Selection) -> int:
         selection.note()
