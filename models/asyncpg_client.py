@@ -1,9 +1,12 @@
-"""Tortoise's PostgreSQL client with three repairs that production needs.
+"""Tortoise's PostgreSQL client with five repairs that production needs.
 
 1. A task cancelled while it opens a transaction gives its connection back. The stock client keeps it, and
    after `maxsize` of those every request hangs. Cancellation is ordinary here: GraphQL cancels siblings.
 2. Waiting for a free connection is bounded, so an exhausted pool is an answer and not a hang.
-3. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
+3. Who waits longest gets the next connection. In the pool's own queue somebody who has just given one back takes it
+   again before those who wait, so that under load a few wait for ever. Some connections are for what is urgent.
+4. A statement outside a unit of work ends with its request's deadline, and is cancelled on the server as well.
+5. The URL goes to asyncpg whole: several hosts, unix sockets and TLS options mean what PostgreSQL says they
    mean, and the password never enters tortoise's own connection parameters, which it logs.
 
 Tortoise picks its schema editor by finding "asyncpg" in the name of the module, hence this file's name.
@@ -11,8 +14,11 @@ Tortoise picks its schema editor by finding "asyncpg" in the name of the module,
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -24,9 +30,39 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
+import limits
+from models import deadline
+from models.deadline import GIVEN_UP, DeadlinePassed
+
+CLOSE_SECONDS = 1.0  # for connections that nobody gives back: the process is ending
+
+
+_is_urgent: ContextVar[bool] = ContextVar("may use the reserved connections", default=False)
+
+
+@contextmanager
+def urgently(urgent: bool) -> Iterator[None]:
+    """What is done in the block, and in every task it starts, may use the reserved connections too, if it is urgent."""
+    token = _is_urgent.set(urgent)
+    try:
+        yield
+    finally:
+        _is_urgent.reset(token)
+
+
+def is_urgent() -> bool:
+    return _is_urgent.get()
+
 
 class PoolExhausted(Exception):
     """No connection became free in time. Says nothing about the request: the server is busy, try again."""
+
+
+class Held(NamedTuple):
+    """A connection of the pool, and the turn that goes back with it."""
+
+    connection: Any
+    turn: asyncio.Semaphore
 
 
 class AsyncpgClient(AsyncpgDBClient):
@@ -34,6 +70,9 @@ class AsyncpgClient(AsyncpgDBClient):
         super().__init__(**options)
         self.dsn = dsn
         self.acquire_timeout = acquire_timeout
+        reserved = min(limits.of("connections_reserved"), self.pool_maxsize - 1)
+        self._turns = asyncio.Semaphore(self.pool_maxsize - reserved)
+        self._reserved_turns = asyncio.Semaphore(reserved)
 
     async def create_pool(self, **options: Any) -> asyncpg.Pool:
         in_the_url = {"host", "port", "user", "password", "database", "loop"}
@@ -50,12 +89,44 @@ class AsyncpgClient(AsyncpgDBClient):
         assert self._pool is not None  # noqa: S101  (create_connection sets it or raises; this tells mypy)
         return self._pool
 
-    async def acquire(self) -> Any:
-        pool = await self.pool()
+    async def acquire(self) -> Held:
+        """A connection, which `release` takes back."""
+        pool, left = await self.pool(), deadline.left()
+        if left == 0:
+            raise DeadlinePassed
         try:
-            return await pool.acquire(timeout=self.acquire_timeout)
+            async with asyncio.timeout(self.acquire_timeout if left is None else min(left, self.acquire_timeout)):
+                return await self._acquire_in(self._turn(), pool)
         except TimeoutError:
             raise PoolExhausted("every database connection is in use") from None
+
+    def _turn(self) -> asyncio.Semaphore:
+        reserved = is_urgent() and self._turns.locked() and not self._reserved_turns.locked()
+        return self._reserved_turns if reserved else self._turns
+
+    async def _acquire_in(self, turn: asyncio.Semaphore, pool: asyncpg.Pool) -> Held:
+        await turn.acquire()
+        try:
+            return Held(await pool.acquire(timeout=self.acquire_timeout), turn)
+        except BaseException:
+            turn.release()
+            raise
+
+    async def release(self, held: Held) -> None:
+        """asyncpg shields this one itself; it rolls back whatever is still open."""
+        try:
+            if self._pool is not None:
+                await self._pool.release(held.connection)
+        finally:
+            held.turn.release()
+
+    async def _close(self) -> None:
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
 
     def acquire_connection(self) -> BoundedAcquire:
         return BoundedAcquire(self, self._pool_init_lock)
@@ -65,13 +136,26 @@ class AsyncpgClient(AsyncpgDBClient):
 
 
 class BoundedAcquire(PoolConnectionWrapper[Any]):
-    """One statement on a pooled connection."""
+    """One statement on a pooled connection, until the deadline."""
 
     client: AsyncpgClient
 
     async def __aenter__(self) -> Any:
-        self.connection = await self.client.acquire()
-        return self.connection
+        self.held = await self.client.acquire()
+        self.bound = asyncio.timeout_at(deadline.moment())
+        await self.bound.__aenter__()
+        return self.held.connection
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            await self.bound.__aexit__(exc_type, exc_val, exc_tb)
+        except TimeoutError:
+            raise DeadlinePassed from None
+        finally:
+            with suppress(TimeoutError):  # the pool ends what it cannot reset in time; the statement's outcome stands
+                await self.client.release(self.held)
+        if isinstance(exc_val, GIVEN_UP):
+            raise DeadlinePassed from exc_val
 
 
 class Transaction(TransactionContextPooled):
@@ -80,13 +164,14 @@ class Transaction(TransactionContextPooled):
     client: TransactionWrapper
 
     async def __aenter__(self) -> TransactionalDBClient:
-        self.client._connection = await self._owner.acquire()
+        self.held = await self._owner.acquire()
+        self.client._connection = self.held.connection
         try:
             await self.client.begin()
         except BaseException:  # CancelledError above all: nobody calls __aexit__ after a failed __aenter__
             if self.client.transaction is not None:
                 self.client.transaction._managed = True  # the release rolls it back; that is no fault to log
-            await self._release()
+            await self._owner.release(self.held)
             raise
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
@@ -96,7 +181,7 @@ class Transaction(TransactionContextPooled):
             await self._finish(exc_type)
         finally:
             get_connections().reset(self.token)
-            await self._release()
+            await self._owner.release(self.held)
 
     async def _finish(self, exc_type: type[BaseException] | None) -> None:
         if self.client._finalized:
@@ -106,11 +191,6 @@ class Transaction(TransactionContextPooled):
         else:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the first failure is the news
                 await self.client.rollback()
-
-    async def _release(self) -> None:
-        """asyncpg shields this one itself; it rolls back whatever is still open."""
-        if self._owner._pool is not None:
-            await self._owner._pool.release(self.client._connection)
 
     @property
     def _owner(self) -> AsyncpgClient:

@@ -25,15 +25,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from models.connection import client
 from models.memory import Changes, Key
 
 TIMEOUT = 1.0  # then a look has failed, and the question is answered by the database itself
 MOST_ROWS = 20_000  # of the table, before it is pruned
+PRUNE_SECONDS = 60.0
 EVERYTHING = "*"
 
 _SNAPSHOT = "SELECT pg_current_snapshot()::text"
@@ -129,6 +130,14 @@ def _key(text: str) -> Key:
     return name, UUID(value)
 
 
-async def prune(connection: Any, most: int = MOST_ROWS) -> None:
+async def prune(most: int = MOST_ROWS) -> None:
     """Remove old rows where there are more than `most`. Any worker may do it at any time."""
-    await connection.execute_query_dict(PRUNE, [most])
+    await client().execute_query_dict(PRUNE, [most])
+
+
+async def prune_now_and_then() -> None:
+    """For ever. When it fails, the next time will do."""
+    while True:
+        await asyncio.sleep(PRUNE_SECONDS)
+        with suppress(Exception):
+            await prune()

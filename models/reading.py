@@ -16,13 +16,16 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from models.asyncpg_client import PoolExhausted
+import limits
+from models import deadline
+from models.asyncpg_client import PoolExhausted, is_urgent
+from models.deadline import GIVEN_UP, DeadlinePassed
 
 Row: TypeAlias = Mapping[str, Any]  # asyncpg's Record; of that, what is looked up by column name
 
 
 class Readers:
-    """At most `most` connections, opened when they are first needed."""
+    """At most `most` connections, and a few for what is urgent, opened when they are first needed."""
 
     def __init__(self, dsn: str, most: int, acquire_seconds: float, options: Mapping[str, Any]) -> None:
         self._dsn = dsn
@@ -30,25 +33,33 @@ class Readers:
         self._acquire_seconds = acquire_seconds
         self._most = most
         self._free = asyncio.Semaphore(most)
+        self._reserved = asyncio.Semaphore(limits.of("connections_reserved"))
         self._idle: deque[asyncpg.Connection] = deque()
 
     async def read(self, sql: str, *values: Any) -> list[Row]:
-        """The rows of one statement. Raises PoolExhausted when no connection becomes free in time."""
-        await self._acquire()
+        """The rows of one statement. Raises PoolExhausted when no connection becomes free in time, DeadlinePassed when
+        the request's time is over."""
+        left = deadline.left()
+        if left == 0:
+            raise DeadlinePassed
+        turn = await self._turn(self._acquire_seconds if left is None else min(left, self._acquire_seconds))
         try:
             return await self._on(await self._connection(), sql, values)
         finally:
-            self._free.release()
+            turn.release()
 
-    async def _acquire(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
+    async def _turn(self, seconds: float) -> asyncio.Semaphore:
+        reserved = self._free.locked() and is_urgent() and not self._reserved.locked()
+        turn = self._reserved if reserved else self._free
+        if not turn.locked():
+            await turn.acquire()
+            return turn
         try:
-            async with asyncio.timeout(self._acquire_seconds):
-                await self._free.acquire()
+            async with asyncio.timeout(seconds):
+                await turn.acquire()
         except TimeoutError:
             raise PoolExhausted("every reading connection is in use") from None
+        return turn
 
     async def _connection(self) -> asyncpg.Connection:
         while self._idle:
@@ -59,10 +70,15 @@ class Readers:
 
     async def _on(self, connection: asyncpg.Connection, sql: str, values: tuple[Any, ...]) -> list[Row]:
         try:
-            rows: list[Row] = await connection.fetch(sql, *values)
-        except asyncpg.PostgresError:  # the statement was refused; the connection is as good as before
+            rows: list[Row] = await connection.fetch(sql, *values, timeout=deadline.left())
+        except asyncpg.PostgresError as fault:  # the statement was refused; the connection is as good as before
             self._give_back(connection)
+            if isinstance(fault, GIVEN_UP):
+                raise DeadlinePassed from None
             raise
+        except TimeoutError:
+            connection.terminate()
+            raise DeadlinePassed from None
         except BaseException:
             connection.terminate()
             raise
@@ -75,18 +91,13 @@ class Readers:
 
     async def all(self) -> list[asyncpg.Connection]:
         """Every connection there can be, opened: for whoever wants to watch them."""
-        held = []
         for _ in range(self._most):
-            await self._acquire()
-            held.append(await self._connection())
+            await self._free.acquire()
+        held = [await self._connection() for _ in range(self._most)]
         for connection in held:
             self._give_back(connection)
             self._free.release()
         return held
-
-    @property
-    def in_use(self) -> int:
-        return self._most - self._free._value
 
     def close(self) -> None:
         """Whatever still runs on one fails."""

@@ -3,6 +3,10 @@
 The work runs in a task of its own. A caller that is cancelled (a sibling field failed, a socket closed) stops
 waiting, but what it asked for is done or undone completely, never torn off between two statements. A server
 that ends waits for these tasks with `settle()`.
+
+At the deadline of its request a unit is given up, unless its COMMIT has been sent: that is never interrupted,
+because a server that was told to stop waiting for its standby calls the transaction committed. So the caller is
+told the truth at once: it was not done, or it is not known.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ from typing import Any, TypeVar
 from tortoise.transactions import in_transaction
 
 from errors import Refusal
+from models import deadline
 from models.connection import Connection
+from models.deadline import GIVEN_UP, NOT_DONE, UNKNOWN, DeadlinePassed
 
 T = TypeVar("T")
 
@@ -27,8 +33,37 @@ PAUSE_SECONDS = 0.01  # doubled at each retry, times a random factor, so that tw
 
 logger = logging.getLogger(__name__)
 
+
+class Unit:
+    """One unit on its way. It may be given up until it begins to commit; `begin_to_commit` refuses afterwards.
+
+    Both are plain functions between two awaits, so that one of them comes first, whatever the timers do.
+    """
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any] | None = None
+        self.committing = False
+        self.given_up = False
+
+    def begin_to_commit(self) -> None:
+        if self.given_up:
+            raise DeadlinePassed(NOT_DONE)
+        self.committing = True
+
+    def begin_again(self) -> None:
+        """PostgreSQL undid everything, the COMMIT included."""
+        self.committing = False
+        if self.given_up:
+            raise DeadlinePassed(NOT_DONE)
+
+    def give_up(self) -> None:
+        if not self.given_up and not self.committing and self.task is not None:
+            self.task.cancel()
+        self.given_up = True
+
+
 _running: set[asyncio.Task[Any]] = set()  # asyncio itself keeps only weak references
-_inside: ContextVar[bool] = ContextVar("inside a unit of work", default=False)
+_inside: ContextVar[Unit | None] = ContextVar("the unit of work that runs here", default=None)
 
 
 async def unit_of_work(work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -37,33 +72,68 @@ async def unit_of_work(work: Callable[[Connection], Awaitable[T]]) -> T:
     `work` may run up to four times and so must not do anything outside the database. Cancelling the caller
     does not cancel the work.
     """
-    if _inside.get():
+    if _inside.get() is not None:
         raise RuntimeError("a unit of work cannot contain another: pass the connection on instead")
-    task = asyncio.create_task(_until_done(work), name=f"unit of work {getattr(work, '__qualname__', '')}")
+    unit = Unit()
+    task = asyncio.create_task(_until_done(unit, work), name=_name(work))
+    unit.task = task
     _running.add(task)
     task.add_done_callback(_running.discard)
+    _give_up_at_the_deadline(unit, task)
     try:
-        return await asyncio.shield(task)
+        await asyncio.wait({task}, timeout=deadline.left())
     except asyncio.CancelledError:
         task.add_done_callback(_report_unheard)
         raise
+    if task.done():
+        return task.result()
+    unit.give_up()
+    task.add_done_callback(_report_unheard)
+    raise DeadlinePassed(UNKNOWN if unit.committing else NOT_DONE)
 
 
-async def _until_done(work: Callable[[Connection], Awaitable[T]]) -> T:
-    _inside.set(True)
+def _name(work: Callable[..., object]) -> str:
+    return f"unit of work {getattr(work, '__qualname__', '')}"
+
+
+def _give_up_at_the_deadline(unit: Unit, task: asyncio.Task[Any]) -> None:
+    """Even when the caller has gone."""
+    moment = deadline.moment()
+    if moment is not None:
+        timer = asyncio.get_running_loop().call_at(moment, unit.give_up)
+        task.add_done_callback(lambda _: timer.cancel())
+
+
+async def _until_done(unit: Unit, work: Callable[[Connection], Awaitable[T]]) -> T:
+    _inside.set(unit)
+    try:
+        return await _retried(unit, work)
+    except asyncio.CancelledError:
+        if unit.given_up:
+            raise DeadlinePassed(NOT_DONE) from None
+        raise
+    except GIVEN_UP as fault:
+        raise DeadlinePassed(NOT_DONE) from fault
+
+
+async def _retried(unit: Unit, work: Callable[[Connection], Awaitable[T]]) -> T:
     for retry in range(RETRIES):
         try:
             return await _once(work)
         except Exception as fault:
             if getattr(fault, "sqlstate", None) not in TRY_AGAIN:
                 raise
+        unit.begin_again()
         await asyncio.sleep(PAUSE_SECONDS * 2**retry * random.uniform(0.5, 1.5))  # noqa: S311  (spread, not secrecy)
     return await _once(work)
 
 
 async def _once(work: Callable[[Connection], Awaitable[T]]) -> T:
     async with in_transaction() as connection:
-        return await work(connection)
+        result = await work(connection)
+        if unit := _inside.get():
+            unit.begin_to_commit()
+        return result
 
 
 def _report_unheard(task: asyncio.Task[Any]) -> None:
@@ -71,7 +141,7 @@ def _report_unheard(task: asyncio.Task[Any]) -> None:
     if task.cancelled():
         return
     fault = task.exception()
-    if fault is not None and not isinstance(fault, Refusal):
+    if fault is not None and not isinstance(fault, Refusal | DeadlinePassed):
         logger.error("%s failed after its caller had gone: %s", task.get_name(), type(fault).__name__)
 
 

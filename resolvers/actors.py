@@ -54,11 +54,13 @@ async def load_actor(
     *,
     address: str,
     idle_seconds: int,
+    attended: bool = True,
 ) -> Actor | None:
     """The person behind a session's reference as of `now`, or None where the session is over or unknown.
 
     The same statement reads which activation of a policy is the newest; `policy_at` gives the set of that number,
-    so that nobody is judged by one that was replaced before the question was asked.
+    so that nobody is judged by one that was replaced before the question was asked. Only an attended request counts
+    as use of the session: a page that somebody left open must not keep it alive.
     """
     since = now - timedelta(seconds=idle_seconds)
     rows = await watched_read(_SESSION, reference_hash(reference), now, since)
@@ -66,11 +68,12 @@ async def load_actor(
         return None
     (row,) = rows
     seen = row["last_seen_at"]
-    if now - seen >= SEEN_EVERY:
+    if attended and now - seen >= SEEN_EVERY:
         await client().execute_query_dict(_SEEN, [row["id"], now])
         seen = now
     note(("sessions.id", row["id"]), ("users.id", row["user_id"]))
-    hold_until(min(row["expires_at"], seen + min(SEEN_EVERY, timedelta(seconds=idle_seconds))))
+    idle = timedelta(seconds=idle_seconds)
+    hold_until(min(row["expires_at"], seen + (min(SEEN_EVERY, idle) if attended else idle)))
     return await _actor(row, await policy_at(row["activation"] or 0), now, address)
 
 

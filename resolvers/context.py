@@ -99,6 +99,10 @@ class Context:
         return self.request.now
 
     @property
+    def user_id(self) -> UUID | None:
+        return self.actor.user_id if self.actor else None
+
+    @property
     def policy_digest(self) -> str:
         return self.policy.digest
 
@@ -164,16 +168,21 @@ class Context:
         self.reference = self.request.session_reference
         if self.reference is None:
             return
-        if self.remembered is None or not self.request.confirmed:
+        if self.remembered is None or not await self._confirmed(self.remembered):
             self.actor = await self._load_actor()
             return
-        name = reference_hash(self.reference)
+        name = (reference_hash(self.reference), self.request.attended)  # the two hold for different times
         known = self.remembered.actors.get(name, self.request.now) or await self._recorded(self.remembered, name)
         if known is not None:
             self._use(known.in_force)
             self.actor = replace(known.actor, now=self.request.now, address=self.request.address)
 
-    async def _recorded(self, remembered: Remembered, name: bytes) -> Known | None:
+    async def _confirmed(self, remembered: Remembered) -> bool:
+        if self.request.confirmed is None:
+            self.request = replace(self.request, confirmed=await remembered.confirm())
+        return bool(self.request.confirmed)
+
+    async def _recorded(self, remembered: Remembered, name: tuple[bytes, bool]) -> Known | None:
         with remembered.changes.recorded() as made:
             actor = await self._load_actor()
         if actor is None:
@@ -210,6 +219,7 @@ class Context:
             self.request.now,
             address=self.request.address,
             idle_seconds=self.sessions.idle_seconds,
+            attended=self.request.attended,
         )
 
     async def _policy_at(self, activation: int) -> Policy:

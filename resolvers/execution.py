@@ -44,7 +44,8 @@ class RequestFacts:
     address: str
     now: datetime
     request_id: str
-    confirmed: bool = False  # whether what is remembered is known to be true for this request
+    attended: bool = True  # False where the server asks by itself: watching is not using, and keeps no session alive
+    confirmed: bool | None = None  # whether what is remembered is known to be true for it; None: nobody asked yet
 
 
 class RequestContext(Protocol):
@@ -53,6 +54,10 @@ class RequestContext(Protocol):
     @property
     def actor(self) -> object | None:
         """None while nobody is signed in."""
+
+    @property
+    def user_id(self) -> object | None:
+        """The actor's; the same for every session of one person."""
 
     @property
     def policy_digest(self) -> str:
@@ -83,11 +88,30 @@ class Schema(strawberry.Schema):
         context: object,
         compiled: Compiled | None = None,
     ) -> ExecutionResult | list[GraphQLError]:
-        """Execute a validated document. A list of errors means that execution did not begin (no `data`).
+        """Execute a validated document. A list of errors means that execution did not begin (no `data`)."""
+        executor = self.executor(document, operation_name, variables, context, compiled)
+        if isinstance(executor, list):
+            return executor
+        result = executor.execute_operation()
+        if isawaitable(result):
+            result = await result
+        if not isinstance(result, ExecutionResult):
+            raise TypeError("incremental delivery is not supported")
+        return result
+
+    def executor(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        context: object,
+        compiled: Compiled | None = None,
+    ) -> Executor | list[GraphQLError]:
+        """What executes a validated document, or why it cannot begin.
 
         `compiled` is what was compiled for this document before; without it graphql-core does everything.
         """
-        executor = Executor.build(
+        found: Executor | list[GraphQLError] = Executor.build(  # type: ignore[assignment]  # says Executor for Self
             self._schema,
             document,
             context_value=context,
@@ -100,14 +124,7 @@ class Schema(strawberry.Schema):
             compiled=compiled,
             convert=self._convert,
         )
-        if isinstance(executor, list):
-            return executor
-        result = executor.execute_operation()
-        if isawaitable(result):
-            result = await result
-        if not isinstance(result, ExecutionResult):
-            raise TypeError("incremental delivery is not supported")
-        return result
+        return found
 
     def _convert(self, field: Any, given: dict[str, Any]) -> dict[str, Any]:
         registry = self.schema_converter.scalar_registry

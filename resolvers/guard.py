@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from graphql import OperationType
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
+from authz.actor import Actor
 from authz.load import load
 from errors import NotFound, NotSignedIn
 from resolvers import places
@@ -78,16 +80,21 @@ class Guard(FieldExtension):
         field.directives = [*field.directives, Requires(permission=self.permission)]
 
     async def resolve_async(
-        self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **arguments: Any
+        self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **arguments: Any
     ) -> Any:
+        """A subscription's events are not awaited here; for each of them the guard is asked again."""
         context = context_of(info)
         await _begin(context, info)
         if context.actor is None:
             raise NotSignedIn
+        answer = next_(source, info, **await self._prove(context, context.actor, arguments), **arguments)
+        return await answer if isawaitable(answer) else answer
+
+    async def _prove(self, context: Context, actor: Actor, arguments: dict[str, Any]) -> dict[str, Any]:
         if self.proof == "reach":
-            return await next_(source, info, reach=context.actor.reach(self.permission), **arguments)
+            return {"reach": actor.reach(self.permission)}
         place = await self.place(context, arguments)
-        return await next_(source, info, access=context.actor.access(self.permission, place), **arguments)
+        return {"access": actor.access(self.permission, place)}
 
 
 async def _begin(context: Context, info: strawberry.Info) -> None:

@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from errors import Refusal
 from models.connection import PoolExhausted
+from models.deadline import DeadlinePassed
 from server import faults, media
 from server.http_errors import Code, DocumentRejected, RequestRejected, internal_error, refused_at_the_door
-
-OK = "OK"  # in the metrics, beside the closed list of codes
+from server.metrics import OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Encoded:
     body: bytes = field(repr=False)
     headers: Mapping[str, str]
     code: str
+    repeatable: bool = False  # a query's: asking it changed nothing
 
     @property
     def whole(self) -> bool:
@@ -42,10 +43,11 @@ class Answer:
     status: int
     content: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = False
 
     def encoded(self, kind: str) -> Encoded:
         headers = {**self.headers, "Content-Type": f"{kind}; charset=utf-8"}
-        return Encoded(self.status, orjson.dumps(self.content), headers, self._code())
+        return Encoded(self.status, orjson.dumps(self.content), headers, self._code(), self.repeatable)
 
     def _code(self) -> str:
         """Of the first error."""
@@ -64,6 +66,8 @@ def not_executed(rejection: DocumentRejected, kind: str) -> Answer:
 
 def failed(exception: Exception, request_id: str) -> Answer:
     """Whatever was raised; what nobody expected is logged and told by its id alone."""
+    if isinstance(exception, DeadlinePassed):
+        exception = RequestRejected(503, Code.TIMED_OUT, str(exception), Retry_After="1")
     if isinstance(exception, PoolExhausted):
         exception = RequestRejected(503, Code.BUSY, "the service is busy; try again", Retry_After="1")
     if isinstance(exception, Refusal):

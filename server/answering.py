@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql.execution import Executor
 
 from errors import NotSignedIn
 from resolvers.execution import RequestContext
@@ -40,6 +41,15 @@ class ExecutableSchema(Protocol):
         context: object,
         compiled: Compiled | None = None,
     ) -> ExecutionResult | list[GraphQLError]: ...
+
+    def executor(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        context: object,
+        compiled: Compiled | None = None,
+    ) -> Executor[Any] | list[GraphQLError]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,14 @@ class Answering:
             return self.stored.find(asked.document_id)
         self.stored.refuse_text()
         return self.documents.read(asked.query or "")
+
+    def executor(self, prepared: Prepared, context: RequestContext) -> Executor[Any]:
+        """For a subscription. Raises DocumentRejected for variables that do not fit."""
+        document, name = prepared.document, prepared.operation.name
+        found = self.schema.executor(document.node, name, prepared.asked.variables, context, document.compiled)
+        if isinstance(found, list):
+            raise invalid_variables(found)
+        return found
 
     def _is_public(self, document: Document) -> bool:
         """Whether somebody who is not signed in may ask this: every root field of every operation counts."""

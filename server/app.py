@@ -15,22 +15,30 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from errors import NotFound
+from resolvers.remembered import Remembered
 from server import graphiql as graphiql_page
 from server import health
 from server import metrics as metrics_page
+from server.admission import Admission
 from server.answering import Answering, ExecutableSchema
 from server.documents import Documents
 from server.door import Cookie
-from server.envelope import POLICY, Envelope
-from server.graphql import Endpoint, OpenContext
+from server.early_refusal import EarlyRefusal
+from server.envelope import POLICY, Envelope, headers
+from server.event_stream import Streams
+from server.graphql import Endpoint
 from server.health import Ready
 from server.http_errors import Code, error
 from server.metrics import Metrics
+from server.running import OpenContext
+from server.shares import Shares
 from server.stored import StoredDocuments
+from server.unchanged import Unchanged
+from server.websocket import SocketEndpoint
 
 PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
 
@@ -52,34 +60,62 @@ def create_app(
     stored: StoredDocuments | None = None,
     clock: Callable[[], datetime] = _now,
     metrics: Metrics | None = None,
+    remembered: Remembered | None = None,
     lifespan: Lifespan[Starlette] | None = None,
 ) -> Starlette:
     """`development`: plain http, introspection before sign-in, GraphiQL unless `graphiql` says otherwise.
 
     `origins`: other sites whose pages may call the API with the cookie, such as `https://app.example.org`.
+    `remembered`: what this worker may answer from while it is unchanged; `open_context` uses the same.
     """
     metrics = metrics or Metrics()
+    answering = Answering(
+        schema=schema,
+        documents=Documents(schema.graphql_schema, hide_suggestions=not development),
+        stored=stored or StoredDocuments(),
+        public_mutations=frozenset(public_mutations),
+        open_introspection=development,
+    )
+    cookie = Cookie(development, session_absolute_seconds)
     endpoint = Endpoint(
-        answering=Answering(
-            schema=schema,
-            documents=Documents(schema.graphql_schema, hide_suggestions=not development),
-            stored=stored or StoredDocuments(),
-            public_mutations=frozenset(public_mutations),
-            open_introspection=development,
-        ),
+        answering=answering,
         open_context=open_context,
         clock=clock,
-        cookie=Cookie(development, session_absolute_seconds),
+        cookie=cookie,
         origins=frozenset(origins),
         metrics=metrics,
+        unchanged=Unchanged(remembered),
+        streams=Streams(answering, metrics, Shares("streams_per_session")),
         page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
     )
-    return Starlette(
-        routes=[Route("/graphql", endpoint), *health.routes(ready), metrics_page.route(metrics)],
-        middleware=[Middleware(Envelope, https=not development, digest=lambda: metrics.digest), *_cors(origins)],
+    sockets = SocketEndpoint(
+        answering=answering,
+        open_context=open_context,
+        clock=clock,
+        cookie=cookie,
+        origins=frozenset(origins),
+        metrics=metrics,
+        shares=Shares("sockets_per_session"),
+    )
+    app = Starlette(
+        routes=[
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", sockets),
+            *health.routes(ready),
+            metrics_page.route(metrics),
+        ],
+        middleware=[
+            Middleware(Envelope, https=not development, digest=lambda: metrics.digest),
+            *_cors(origins),
+            Middleware(Admission, room=metrics.room),
+        ],
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
+    app.state.early_refusal = EarlyRefusal(
+        metrics.room, headers(https=not development), lambda: {POLICY: metrics.digest} if metrics.digest else {}
+    )
+    return app
 
 
 def _cors(origins: Collection[str]) -> list[Middleware]:

@@ -62,7 +62,7 @@ async def _collect(receive: Receive, most: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
+        body += message.pop("body", b"")
         _bounded(len(body), most)
         if not message.get("more_body", False):
             return bytes(body)

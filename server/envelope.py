@@ -33,11 +33,15 @@ POLICY = "Sparekey-Policy"  # the digest of the set by which the answer was deci
 HSTS = "max-age=63072000; includeSubDomains"
 
 
+def headers(https: bool) -> Mapping[str, str]:
+    return {**SECURITY, "Strict-Transport-Security": HSTS} if https else SECURITY
+
+
 class Envelope:
     def __init__(self, app: ASGIApp, *, https: bool, digest: Callable[[], str]) -> None:
         self._app = app
         self._digest = digest
-        self._headers = {**SECURITY, "Strict-Transport-Security": HSTS} if https else dict(SECURITY)
+        self._headers = headers(https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

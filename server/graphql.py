@@ -11,11 +11,13 @@ An answer to a document that was not executed has no `data`, and is 400 as `appl
 as `application/json`. Once execution has begun the status is 200, errors in fields or not. Statuses of the first
 lines are the same for both media types, and so is 401: such requests are refused for what they are, not for what
 the document says.
+
+A client that likes text/event-stream best gets a stream of results (`event_stream.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,17 +27,21 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from resolvers.execution import RequestContext, RequestFacts
-from server import answer, body, door, graphiql, media, query_string
+from resolvers.remembered import Kept
+from server import answer, body, door, event_stream, graphiql, media, query_string, unchanged
 from server.answer import Answer, Encoded
 from server.answering import Answering
 from server.body import Asked
 from server.envelope import POLICY
+from server.event_stream import Streams
 from server.http_errors import Code, DocumentRejected, RequestRejected, document_rejected
-from server.metrics import Metrics
+from server.metrics import OK, Metrics
 from server.revalidation import revalidated
+from server.running import Caller, OpenContext
+from server.unchanged import Question, Unchanged
 
 READS = ("GET", "HEAD")
-OpenContext = Callable[[RequestFacts], Awaitable[RequestContext]]
+SUBSCRIBE = "subscribe over a WebSocket (graphql-transport-ws), or accept text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class Endpoint:
     cookie: door.Cookie
     origins: frozenset[str]
     metrics: Metrics
+    unchanged: Unchanged
+    streams: Streams
     page: graphiql.Page | None = field(default=None, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,39 +70,77 @@ class Endpoint:
         accept = ", ".join(request.headers.getlist("accept"))
         if self.page and _is_for_a_page(request, accept):
             return self.page.response()
-        kind = media.answer_type(accept)
+        streamed = request.method == "POST" and event_stream.is_wanted(request.headers)
+        kind = media.answer_type(accept) or (media.JSON if streamed else None)
         try:
             _check(request.method, kind)
-            return await self._answer(request, receive, kind or media.JSON)
+            answering = self._stream if streamed else self._answer
+            return await answering(request, receive, kind or media.JSON)
         except RequestRejected as rejection:
             encoded = answer.rejected(rejection).encoded(kind or media.JSON)
             self.metrics.count_request(encoded.code)
             return encoded.response()
 
     async def _answer(self, request: Request, receive: Receive, kind: str) -> Response:
-        asked = await self._asked(request, receive)
+        content = await self._content(request, receive)
         sent = self.cookie.read(request.headers)
-        facts = self._facts(request, sent)
-        safe = request.method in READS
-        context, encoded = await self._encoded(asked, facts, kind, safe)
+        question = Question(await self._facts(request, sent), kind, request.method, content)
+        kept = self.unchanged.find(question)
+        if kept is not None:
+            return self._again(request, kept, kind)
+        context, encoded = await self._encoded(question)
         self.metrics.count_request(encoded.code)
         if context is None:
             return encoded.response()
-        if safe and encoded.whole and context.actor is not None:
+        if request.method in READS and encoded.whole and context.actor is not None:
             encoded = revalidated(encoded, request.headers, self.origins)
         return self._made_personal(encoded.response(), sent, context)
 
-    async def _encoded(
-        self, asked: Asked, facts: RequestFacts, kind: str, safe: bool
-    ) -> tuple[RequestContext | None, Encoded]:
+    def _again(self, request: Request, kept: Kept, kind: str) -> Response:
+        self.metrics.count_request(OK)
+        encoded = unchanged.again(kept, kind)
+        if request.method in READS:
+            encoded = revalidated(encoded, request.headers, self.origins)
+        response = encoded.response()
+        response.headers[POLICY] = kept.policy_digest
+        return response
+
+    async def _encoded(self, question: Question) -> tuple[RequestContext | None, Encoded]:
         """The bytes and headers that depend on who asks by what they may see, and by nothing else."""
+        context: RequestContext | None = None
+        facts, kind = question.facts, question.kind
+        with self.unchanged.recorded(question) as made:
+            try:
+                asked = _asked(question)
+                context = await self.open_context(facts)
+                given = await self._execute(asked, context, facts.request_id, kind, question.method in READS)
+            except RequestRejected:
+                raise
+            except Exception as exception:  # a bug anywhere below is an answer too
+                given = answer.failed(exception, facts.request_id)
+            encoded = given.encoded(kind)
+            if context is not None:
+                self.unchanged.keep(question, made, context, encoded)
+        return context, encoded
+
+    async def _stream(self, request: Request, receive: Receive, kind: str) -> Response:
+        """What is wrong before there is a stream is answered as for every POST."""
+        asked = body.parse(await self._content(request, receive))
+        sent = self.cookie.read(request.headers)
+        facts = await self._facts(request, sent)
         context: RequestContext | None = None
         try:
             context = await self.open_context(facts)
-            given = await self._execute(asked, context, facts.request_id, kind, safe)
-        except Exception as exception:  # a bug anywhere below is an answer too
-            given = answer.failed(exception, facts.request_id)
-        return context, given.encoded(kind)
+            response: Response = self.streams.open(asked, context, self._caller(facts, context))
+        except Exception as exception:
+            encoded = answer.failed(exception, facts.request_id).encoded(kind)
+            self.metrics.count_request(encoded.code)
+            response = encoded.response()
+        return response if context is None else self._made_personal(response, sent, context)
+
+    def _caller(self, facts: RequestFacts, context: RequestContext) -> Caller:
+        given = facts.session_reference, facts.address, facts.request_id
+        return Caller(self.open_context, self.clock, *given, user_id=context.user_id)
 
     def _made_personal(self, response: Response, sent: str | None, context: RequestContext) -> Response:
         response.headers[POLICY] = context.policy_digest
@@ -102,25 +148,35 @@ class Endpoint:
             response.headers.append("Set-Cookie", line)
         return response
 
-    async def _asked(self, request: Request, receive: Receive) -> Asked:
+    async def _content(self, request: Request, receive: Receive) -> bytes:
         door.check_origin(request.headers, self.origins)
         if request.method in READS:
-            return query_string.parse(request.scope["query_string"])
+            query: bytes = request.scope["query_string"]
+            return query
         door.check_content_type(request.headers)
-        return body.parse(await body.read(receive, request.headers.get("content-length")))
+        return await body.read(receive, request.headers.get("content-length"))
 
-    def _facts(self, request: Request, sent: str | None) -> RequestFacts:
+    async def _facts(self, request: Request, sent: str | None) -> RequestFacts:
         address = request.client.host if request.client else ""
-        return RequestFacts(door.reference(sent), address, self.clock(), str(request.scope["sparekey.request_id"]))
+        reference = door.reference(sent)
+        confirmed = await self.unchanged.confirm(reference)
+        request_id = str(request.scope["sparekey.request_id"])
+        return RequestFacts(reference, address, self.clock(), request_id, confirmed=confirmed)
 
     async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str, safe: bool) -> Answer:
         try:
             prepared = self.answering.prepare(asked, signed_in=context.actor is not None, safe=safe)
             if prepared.kind is OperationType.SUBSCRIPTION:
-                raise document_rejected(Code.OPERATION_NOT_FOUND, "subscriptions are not answered by POST or GET")
-            return Answer(200, await self.answering.run(prepared, context, request_id))
+                raise document_rejected(Code.OPERATION_NOT_FOUND, SUBSCRIBE)
+            content = await self.answering.run(prepared, context, request_id)
+            return Answer(200, content, repeatable=prepared.kind is OperationType.QUERY)
         except DocumentRejected as rejected:
             return answer.not_executed(rejected, kind)
+
+
+def _asked(question: Question) -> Asked:
+    """Raises RequestRejected."""
+    return query_string.parse(question.content) if question.method in READS else body.parse(question.content)
 
 
 def _is_for_a_page(request: Request, accept: str) -> bool:

@@ -23,6 +23,8 @@ from graphql import GraphQLError
 
 import limits
 from errors import NotSignedIn, RateLimited, Refusal
+from models.connection import PoolExhausted
+from models.deadline import DeadlinePassed
 from server import faults, redaction
 
 ErrorBody = dict[str, Any]
@@ -46,8 +48,11 @@ class Code(enum.StrEnum):
     # Not Apollo's PERSISTED_QUERY_NOT_FOUND, upon which its clients send the text for the server to keep.
     PERSISTED_DOCUMENT_NOT_FOUND = "PERSISTED_DOCUMENT_NOT_FOUND"
     PERSISTED_DOCUMENT_REQUIRED = "PERSISTED_DOCUMENT_REQUIRED"
+    USE_POST = "USE_POST"
+    TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
     INVALID_VARIABLES = "INVALID_VARIABLES"
     BUSY = "BUSY"
+    TIMED_OUT = "TIMED_OUT"
     INTERNAL = "INTERNAL"
 
 
@@ -121,6 +126,10 @@ def field_errors(found: Sequence[GraphQLError], request_id: str) -> list[ErrorBo
 
 def _expected(found: GraphQLError) -> ErrorBody | None:
     original = found.original_error
+    if isinstance(original, DeadlinePassed):
+        return error(Code.TIMED_OUT, str(original))
+    if isinstance(original, PoolExhausted):
+        return error(Code.BUSY, "the service is busy; try again")
     if isinstance(original, Refusal):
         body = error(original.code, str(original))
         body["extensions"] |= extension_fields(original.fields)

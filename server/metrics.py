@@ -1,4 +1,4 @@
-"""/metrics for Prometheus: which policy this worker decides by, how its reloads went, how requests ended.
+"""/metrics for Prometheus: the policy this worker decides by, how its reloads went, how busy it is, how requests ended.
 
 Counting is a dictionary; the library is imported when somebody scrapes, because its import costs a start a tenth of a
 second. Labels come from closed lists and hold nothing about a person.
@@ -15,9 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.room import REASONS, Room
+
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+OK = "OK"  # among the requests, beside the closed list of codes
 RELOADS = ("activated", "unchanged", "rejected", "failed")
 
 
@@ -30,6 +33,7 @@ class Metrics:
     reload_failing: bool = False
     reloads: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    room: Room = field(default_factory=Room)
 
     def count_request(self, code: str) -> None:
         """`code` is one of the closed list of `http_errors.py`, or OK."""
@@ -72,7 +76,21 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
     for outcome in RELOADS:
         reloads.add_metric([outcome], metrics.reloads[outcome])
     yield reloads
+    yield from _room(metrics.room)
     requests = CounterMetricFamily("sparekey_graphql_requests", "GraphQL requests, by how they ended.", labels=["code"])
     for code, count in sorted(metrics.requests.items()):
         requests.add_metric([code], count)
     yield requests
+
+
+def _room(room: Room) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    yield GaugeMetricFamily("sparekey_requests_running", "Requests that have a place.", room.running)
+    yield GaugeMetricFamily("sparekey_requests_waiting", "Requests that wait for a place.", room.waiting)
+    refused = CounterMetricFamily(
+        "sparekey_requests_refused", "Requests without a place, by reason.", labels=["reason"]
+    )
+    for reason in REASONS:
+        refused.add_metric([reason], room.refused[reason])
+    yield refused

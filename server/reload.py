@@ -12,6 +12,7 @@ What a worker cannot confirm or cannot load within CONFIRM_SECONDS it does not g
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -141,7 +142,8 @@ class Follower:
         await asyncio.gather(*running, return_exceptions=True)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+        # Shared by many requests, so it must not end with the deadline of the one that began it.
+        task = asyncio.create_task(work, context=contextvars.Context())
         self._running.add(task)
         task.add_done_callback(self._done)
         return task

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from starlette.applications import Starlette
 
+from models import freshness
 from models.connection import connect, disconnect
 from models.migrate import is_current, migrate
 from models.unit_of_work import settle
@@ -17,6 +18,7 @@ from operations import pepper, stretching
 from operations import policy as activations
 from resolvers.context import Context, Sessions, open_context
 from resolvers.execution import RequestFacts
+from resolvers.remembered import Remembered
 from resolvers.schema import schema
 from server import stored
 from server.app import create_app
@@ -29,6 +31,7 @@ from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
 UNCONFIRMED = "this worker cannot confirm which policy is in force; try again"
+SETTLE_SECONDS = 0.5  # requests have been waited for already; see server/run.py
 LOGGER = logging.getLogger("sparekey.policy")
 
 
@@ -45,7 +48,9 @@ class Service:
         self.folder = PolicyFolder(
             settings.policies, self.follower, clock, self.metrics, activates=settings.development
         )
+        self.remembered = Remembered(url)
         self.warm_up: asyncio.Task[None] | None = None
+        self.pruning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the database, bring it up to date, agree on the policy in force, and fill an empty one for a demo."""
@@ -58,6 +63,7 @@ class Service:
         self.follower.listen()
         self.folder.start()
         self.warm_up = asyncio.create_task(stretching.warm_up())
+        self.pruning = asyncio.create_task(freshness.prune_now_and_then())
 
     async def _agree(self) -> None:
         """In development the folder's set comes into force. In production the one in force stays, if there is one
@@ -81,8 +87,11 @@ class Service:
 
     async def stop(self) -> None:
         """Let what was accepted finish, then close the database."""
+        if self.pruning is not None:
+            self.pruning.cancel()
+        await self.remembered.close()
         await self.folder.stop()
-        await settle()
+        await settle(SETTLE_SECONDS)
         await self.follower.stop()
         await disconnect()
 
@@ -92,7 +101,9 @@ class Service:
         sessions = Sessions(self.settings.session_idle_seconds, self.settings.session_absolute_seconds)
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
-                return await open_context(request, known.policy, known.activated_at, sessions, self.follower.at)
+                return await open_context(
+                    request, known.policy, known.activated_at, sessions, self.follower.at, self.remembered
+                )
         except Exception as fault:
             if isinstance(fault, Unconfirmed) or unreachable(fault):
                 raise RequestRejected(503, Code.BUSY, UNCONFIRMED, Retry_After="1") from None
@@ -119,6 +130,7 @@ def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starle
         stored=documents,
         clock=clock,
         metrics=service.metrics,
+        remembered=service.remembered,
         lifespan=_lifespan(service),
     )
 

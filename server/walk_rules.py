@@ -84,9 +84,7 @@ def wrong_people(
     story.screen(hidden)
 
 
-def _agent_side(
-    scene: Scene, desk: Desk, company: Company, billing: dict[str, Any], wanted: dict[str, Any]
-) -> None:
+def _agent_side(scene: Scene, desk: Desk, company: Company, billing: dict[str, Any], wanted: dict[str, Any]) -> None:
     story, ada = scene.story, company.agent.admin
     story.tell("Dana tries to give herself more, and Ada to end her company's work in the practice's name.")
     missing = desk.dana.is_refused("NotPermitted", "setRoles", "permission", **wanted)

@@ -129,6 +129,7 @@ async def town(database: AsyncpgClient, clock: Clock) -> AsyncIterator[Town]:
     yield built
     for client in built.clients:
         await client.http.aclose()
+    await built.remembered.close()
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +141,7 @@ async def kept(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> AsyncI
     yield found
     for client in found.world.town.clients:
         await client.http.aclose()
+    await found.world.town.remembered.close()
     await session.close()
 
 

@@ -40,6 +40,10 @@ class Context:
     session_change: Any = None
     policy_digest: str = "0123456789ab"
 
+    @property
+    def user_id(self) -> str | None:
+        return self.actor
+
 
 @strawberry.enum
 class Kind(Enum):

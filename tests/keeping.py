@@ -45,6 +45,7 @@ class Kept:
 
     async def fresh(self) -> World:
         await self.restore()
+        self.world.town.remembered.changes.anything_may_have()  # the rows were put back without triggers
         self.world.town.clock.now = START
         return self.world
 

@@ -73,12 +73,14 @@ class Worker:
 
 
 @asynccontextmanager
-async def serving(url: str, policies: Path, data_dir: Path, mode: str = "development") -> AsyncIterator[Worker]:
+async def serving(
+    url: str, policies: Path, data_dir: Path, mode: str = "development", **settings: str
+) -> AsyncIterator[Worker]:
     """`sparekey serve`, answering. In production the cookie's name starts with __Host-."""
     os.makedirs(data_dir, exist_ok=True)
     port, log_file, serve = free_port(), data_dir / "log", [*SPAREKEY, "serve"]
     own = environment(url, PORT=str(port), DATA_DIR=str(data_dir), SPAREKEY_POLICIES=str(policies), SPAREKEY_MODE=mode)
-    own["SPAREKEY_PEPPER"] = "p" * 32
+    own |= {"SPAREKEY_PEPPER": "p" * 32, **settings}
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(*serve, cwd=CHECKOUT, env=own, stdout=log, stderr=log)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:

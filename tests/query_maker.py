@@ -4,6 +4,7 @@ fields asked twice. What arguments hold is said by whoever knows the data."""
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -81,14 +82,16 @@ class Maker:
             return ""
         self.left -= 1
         name, definition, given = self.chance.choice(found)
-        # The same name with other arguments, or below another type, could not be merged: so they get names of their own.
-        shown = f"{name}_{abs(hash((type_.name, given))) % 1000}: {name}" if self.chance.random() < 0.5 or given else name
+        # With other arguments, or below another type, a field could not be merged: so it gets a name of its own.
+        own = f"{name}_{zlib.crc32((type_.name + given).encode()) % 1000}: {name}"
+        shown = own if given or self.chance.random() < 0.5 else name
         inner = get_named_type(definition.type)
         below = self._selections(inner, depth - 1) if is_composite_type(inner) else ""
         return f"{shown}{given}{self._directive()} {below}"
 
     def _askable(self, type_: GraphQLNamedType, depth: int) -> list[tuple[str, GraphQLField, str]]:
-        return [found for found in self._all(type_) if depth > 0 or not is_composite_type(get_named_type(found[1].type))]
+        found = self._all(type_)
+        return [each for each in found if depth > 0 or not is_composite_type(get_named_type(each[1].type))]
 
     def _all(self, type_: GraphQLNamedType) -> Iterable[tuple[str, GraphQLField, str]]:
         fields: dict[str, GraphQLField] = getattr(type_, "fields", {})

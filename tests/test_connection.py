@@ -10,7 +10,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.transactions import in_transaction
 
 from models import AuditHead, connection
-from models.asyncpg_client import AsyncpgClient, PoolExhausted
+from models.asyncpg_client import AsyncpgClient, PoolExhausted, urgently
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from server.embedded import Embedded
@@ -79,6 +79,45 @@ async def test_an_exhausted_pool_is_an_answer_and_not_a_hang(
     finally:
         for one in held:
             await database._pool.release(one)
+
+
+async def test_who_waits_longest_gets_the_next_connection(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the pool's own queue somebody who comes between the giving back and the waking up is served first."""
+    single = AsyncpgClient(connection_name="default", **connection.options(database_url, minsize=1, maxsize=1))
+    pool, order, late = await single.pool(), list[str](), list[asyncio.Task[None]]()
+    give_back = pool._queue.put_nowait
+
+    async def ask(name: str) -> None:
+        await single.execute_query("SELECT 1")
+        order.append(name)
+
+    def give_back_when_somebody_comes(holder: object) -> None:
+        if not late:
+            late.append(asyncio.ensure_future(ask("late")))
+        give_back(holder)
+
+    monkeypatch.setattr(pool._queue, "put_nowait", give_back_when_somebody_comes)
+    await asyncio.gather(*(ask(name) for name in ("first", "second", "third")))
+    await late[0]
+    await single.close()
+    assert order == ["first", "second", "third", "late"]
+
+
+async def test_when_everything_else_is_in_use_something_urgent_still_finds_a_connection(database_url: str) -> None:
+    small = AsyncpgClient(connection_name="default", **connection.options(database_url, minsize=1, maxsize=3))
+    held = await small.acquire()  # two of the three are reserved
+    small.acquire_timeout = 0.05
+    with pytest.raises(PoolExhausted):
+        await small.execute_query("SELECT 1")
+    with urgently(True):
+        await small.execute_query("SELECT 1")
+        more = [await small.acquire(), await small.acquire()]
+        with pytest.raises(PoolExhausted):
+            await small.execute_query("SELECT 1")
+    for one in (held, *more):
+        await small.release(one)
+    await small.execute_query("SELECT 1")
+    await small.close()
 
 
 async def _nothing(_: Connection) -> None:

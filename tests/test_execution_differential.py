@@ -116,9 +116,6 @@ async def test_of_two_fields_that_wait_one_failure_ends_the_other(monkeypatch: p
     assert await both_ways(odd_schema.SCHEMA, document, Compiled.of(document), {}, (world.context, world.context))
 
 
-IDS = {"practice": "practice", "agent": "agent", "engagement": "engagement"}
-
-
 def api_arguments(world: World, chance: random.Random) -> Any:
     """What the API's fields can be asked with in the world of `tests/callers.py`."""
 
@@ -128,7 +125,7 @@ def api_arguments(world: World, chance: random.Random) -> Any:
             return None
         if "first" in definition.args:
             return f"({chance.choice(('first', 'last'))}: {chance.randint(1, 4)})"
-        values = {"id": world.ids.get(f"{name}", ""), "practiceId": world.ids["practice"], "key": "biller"}
+        values = {"id": world.ids.get(f"{name} own", ""), "practiceId": world.ids["practice own"], "key": "biller"}
         if not all(key in values for key in required):
             return None
         return "(" + ", ".join(f'{key}: "{values[key]}"' for key in required) + ")" if required else ""

@@ -246,9 +246,12 @@ def test_the_list_of_codes_is_closed_and_holds_every_refusal() -> None:
         "SIGN_IN_FAILED",
         "STALE_VERSION",
         "STEP_UP_REQUIRED",
+        "TIMED_OUT",
         "TOKEN_REJECTED",
+        "TOO_MANY_OPERATIONS",
         "UNKNOWN_ROLE",
         "UNSUPPORTED_MEDIA_TYPE",
+        "USE_POST",
         "USE_STAFF_ACCOUNT",
         "WARNINGS_NOT_ACKNOWLEDGED",
     ]

@@ -132,7 +132,7 @@ def test_brackets_that_do_not_fit_are_filled_or_written_out() -> None:
 
 
 def test_quotes_stay_only_where_they_were_and_are_single() -> None:
-    assert fmt("title: \"it's\"\nhint: 'no'\nname: no\nversion: \"\\u0007\"\n") == (
+    assert fmt('title: "it\'s"\nhint: \'no\'\nname: no\nversion: "\\u0007"\n') == (
         "name: no\nversion: \"\\U00000007\"\ntitle: 'it''s'\nhint: 'no'\n"
     )
 

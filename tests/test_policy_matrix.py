@@ -20,6 +20,7 @@ SHIPPED = Path(__file__).parents[1] / "policies"
 SVG = "{http://www.w3.org/2000/svg}"
 GUARD = "guards: {claims.void: [{property: action.amount, lte: 5}]}\n"
 
+
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     return load(SHIPPED)

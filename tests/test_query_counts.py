@@ -101,6 +101,7 @@ async def statements(people: Crowd, asker: str, document: str, database: Asyncpg
     ids = {"practice": people.practice, "agent": people.agent}
     variables = asked | {name: key for name, key in ids.items() if f"${name}" in document}
     await client.ask(document, **variables)  # parsed and validated; only the next one is looked at
+    people.town.remembered.changes.anything_may_have()
     async with noted(database) as seen:
         await client.ask(document, **variables)
     await asyncio.sleep(0)

@@ -20,11 +20,13 @@ from starlette.applications import Starlette
 from authz.load import load
 from authz.policy import Policy
 from models import Session, User
+from models.connection import client
 from operations import pepper
 from operations.session import reference_hash
 from operations.spelling import check_digit
 from resolvers.context import Context, Sessions, open_context
 from resolvers.execution import RequestFacts
+from resolvers.remembered import Remembered
 from resolvers.schema import schema
 from server.app import create_app
 
@@ -169,6 +171,7 @@ class Town:
     clock: Clock
     policy: Policy
     open_context: Callable[[RequestFacts], Awaitable[Context]]
+    remembered: Remembered
     clients: list[Client] = field(default_factory=list)
 
     async def context(self, client: Client) -> Context:
@@ -295,14 +298,18 @@ def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: N
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
     policy = load(POLICIES)
+    remembered = Remembered(client().dsn)
 
     async def open_town(request: RequestFacts) -> Context:
-        context = await open_context(request, policy, START, Sessions(idle_seconds=900, absolute_seconds=43_200))
+        sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)
+        context = await open_context(request, policy, START, sessions, remembered=remembered)
         open_with(context)
         return context
 
     async def ready() -> dict[str, bool]:
         return {"database": True}
 
-    app = create_app(schema=schema, open_context=open_town, ready=ready, development=True, clock=clock)
-    return Town(app, clock, policy, open_town)
+    app = create_app(
+        schema=schema, open_context=open_town, ready=ready, development=True, clock=clock, remembered=remembered
+    )
+    return Town(app, clock, policy, open_town, remembered)

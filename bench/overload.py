@@ -1,0 +1,103 @@
+"""What is left of the useful work when three times as many requests come as can be done.
+
+Promised: at 3 × saturation at least 90 % of the peak, and refusals within 50 ms at the 99th percentile. The crowd
+does not wait for answers and ignores Retry-After, which is the worst case: every refusal costs the server time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.start import CHECKOUT, SPAREKEY, free_port, wait_for
+
+SECONDS = 5
+ROUNDS = 3
+SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
+PERSON = {"email": "owner@elm.example", "password": "demo-password"}
+PAGE = "{ practices(first: 5) { nodes { id name kind incorporated staff(first: 20) { nodes { id } } } } }"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="sparekey-bench-") as folder:
+        os.chmod(folder, 0o755)  # noqa: S103  (the embedded PostgreSQL of a root shell runs as another account)
+        with _server(folder) as port:
+            request = _request(port)
+            rounds = [_round(port, request) for _ in range(ROUNDS)]
+    print(f"{'a page of one practice, requests per second':<44} {'offered':>8} {'done':>7} {'refused':>8}  p99 ms")
+    for name, rate in (("peak: 64 connections, as fast as answered", 0), ("1 × the peak", 1), ("3 × the peak", 3)):
+        _line(name, [each[rate] for each in rounds])
+    print(f"{'done at 3 ×, of the peak':<44} {statistics.median(_done(r[3]) / _done(r[0]) for r in rounds):>8.0%}")
+
+
+def _round(port: int, request: bytes) -> dict[int, dict[str, Any]]:
+    """What happened, by how many times the peak came."""
+    peak = _crowd(port, 0, request)
+    return {0: peak, 1: _crowd(port, _done(peak), request), 3: _crowd(port, 3 * _done(peak), request)}
+
+
+def _crowd(port: int, rate: float, request: bytes) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.crowd", str(port), str(rate), str(SECONDS)]
+    ran = subprocess.run(command, cwd=CHECKOUT, input=request, capture_output=True, check=True)  # noqa: S603
+    return {"offered": rate, **json.loads(ran.stdout)}
+
+
+def _of(result: dict[str, Any], status: str, column: int) -> float:
+    return float(result["answers"].get(status, [0, 0, 0])[column])
+
+
+def _done(result: dict[str, Any]) -> float:
+    return _of(result, "200", 0)
+
+
+def _line(name: str, results: list[dict[str, Any]]) -> None:
+    offered = statistics.median(each["offered"] for each in results)
+    done, refused = (statistics.median(_of(each, status, 0) for each in results) for status in ("200", "503"))
+    late, told = (statistics.median(_of(each, status, 2) for each in results) for status in ("200", "503"))
+    print(f"{name:<44} {offered:>8.0f} {done:>7.0f} {refused:>8.0f}  done {late:.0f}, refused {told:.0f}")
+
+
+@contextmanager
+def _server(folder: str) -> Iterator[int]:
+    port = free_port()
+    environment = {**os.environ, "DATA_DIR": folder, "PORT": str(port), "SPAREKEY_DATABASE_URL": ""}
+    with subprocess.Popen(  # noqa: S603  (our own program)
+        [sys.executable, "-c", SPAREKEY], cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL
+    ) as server:
+        try:
+            wait_for(port, server)
+            yield port
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+def _request(port: int) -> bytes:
+    """The page asked for by somebody who is signed in, as bytes."""
+    _, cookie = _post(port, {"query": SIGN_IN, "variables": {"input": PERSON}}, "")
+    body = json.dumps({"query": PAGE}).encode()
+    _post(port, {"query": PAGE}, cookie)
+    head = f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nCookie: {cookie}\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def _post(port: int, content: dict[str, Any], cookie: str) -> tuple[Any, str]:
+    headers = {"Content-Type": "application/json", "Cookie": cookie}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", json.dumps(content).encode(), headers)
+    with urllib.request.urlopen(asked) as response:  # noqa: S310
+        answer = json.load(response)
+        if "errors" in answer:
+            raise SystemExit(f"the measured page was not answered: {answer['errors']}")
+        return answer, str(response.headers["Set-Cookie"] or "").partition(";")[0]
+
+
+if __name__ == "__main__":
+    main()

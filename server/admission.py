@@ -1,0 +1,157 @@
+"""Who may run now. Plain ASGI between the envelope and the application.
+
+A request enters once its whole body is here: bodies that trickle in, or never end, hold a connection and no place
+(the body has at most `body_bytes`, and uvicorn would keep as much anyway). So the body may be looked at too, which
+is how a revocation comes first although GraphQL says in the body what is asked: the word is searched for. Anybody can
+write that word into a query. It wins a place before others', never all places (`room.py`), and never a permission.
+
+A place is held until the answer begins. Then the work is done, or it is a stream, which lives for hours and may not
+hold a place; the same moment lifts the last resort at the deadline. A stream sets deadlines for its own steps
+(`models/deadline.py`). WebSockets are not requests and pass.
+
+The deadline begins with the complete body and includes the wait. Work that reaches it ends by itself, because
+statements and units of work do; what hangs elsewhere is cut off GRACE_SECONDS later, so that the more exact answer
+wins. It is 503 and not 504, which is for gateways. Health and metrics are always answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import limits
+from models import deadline
+from models.asyncpg_client import urgently
+from models.deadline import UNKNOWN
+from server import body, media
+from server.http_errors import Code, RequestRejected, error
+from server.room import GONE, NoPlace, Place, Room
+
+NEVER_HELD_UP = frozenset({"/livez", "/readyz", "/metrics"})
+DECISIONS = "/access/"
+REVOCATION = b"evokeAgent"  # the field, or an operation named after it (RevokeAgent) for a stored document
+GRACE_SECONDS = 0.25
+RETRY_AFTER = b"1"
+
+Urgent = Callable[[Scope, bytes], bool]
+
+
+def is_urgent(scope: Scope, content: bytes) -> bool:
+    return scope["path"].startswith(DECISIONS) or REVOCATION in content
+
+
+class Admission:
+    def __init__(self, app: ASGIApp, *, room: Room, is_urgent: Urgent = is_urgent) -> None:
+        self._app = app
+        self._room = room
+        self._is_urgent = is_urgent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] in NEVER_HELD_UP:
+            with urgently(True):
+                await self._app(scope, receive, send)
+        else:
+            await self._in_turn(scope, receive, send)
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):
+            request = await Arrived.read(scope, receive)
+            urgent = self._is_urgent(scope, request.content)
+            with deadline.within(_seconds(scope)), urgently(urgent):
+                await self._admit(scope, request, urgent, send)
+
+    async def _admit(self, scope: Scope, request: Arrived, urgent: bool, send: Send) -> None:
+        try:
+            place = await self._room.enter(urgent, request.wait_for_the_end)
+        except NoPlace as hindrance:
+            if hindrance.reason != GONE:
+                await _refuse(scope, send, BUSY)
+        else:
+            await self._run(scope, request, place, send)
+
+    async def _run(self, scope: Scope, request: Arrived, place: Place, send: Send) -> None:
+        begun = False
+
+        async def send_and_leave(message: Message) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                place.leave()
+                last_resort.reschedule(None)
+            await send(message)
+
+        try:
+            async with asyncio.timeout_at((deadline.moment() or 0) + GRACE_SECONDS) as last_resort:
+                await self._app(scope, request.receive, send_and_leave)
+        except TimeoutError:
+            if not last_resort.expired():
+                raise
+            await _refuse(scope, send, TIMED_OUT)
+        finally:
+            place.leave()
+
+
+def _seconds(scope: Scope) -> int:
+    return limits.of("decision_seconds" if scope["path"].startswith(DECISIONS) else "request_seconds")
+
+
+class Arrived:
+    """A request whose body was read. The application reads it again, and meets there what went wrong: it answers a
+    body that is too long or too slow in its own order of checks, and in the media type that the client takes."""
+
+    __slots__ = ("_fault", "_read", "_receive", "content")
+
+    def __init__(self, receive: Receive, content: bytes = b"", fault: RequestRejected | None = None) -> None:
+        self.content = content
+        self._receive = receive
+        self._fault = fault
+        self._read = False
+
+    @classmethod
+    async def read(cls, scope: Scope, receive: Receive) -> Arrived:
+        """Raises ClientDisconnect."""
+        lengths = (value for name, value in scope["headers"] if name == b"content-length")
+        try:
+            return cls(receive, await body.read(receive, next(lengths, b"").decode("latin-1") or None))
+        except RequestRejected as fault:
+            return cls(receive, fault=fault)
+
+    async def receive(self) -> Message:
+        if self._fault is not None:
+            raise self._fault
+        if self._read:
+            return await self._receive()
+        self._read = True
+        return {"type": "http.request", "body": self.content, "more_body": False}
+
+    async def wait_for_the_end(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _body(code: Code, message: str) -> bytes:
+    return orjson.dumps({"errors": [error(code, message)]})
+
+
+BUSY = _body(Code.BUSY, "the service is busy; try again")
+TIMED_OUT = _body(Code.TIMED_OUT, UNKNOWN)
+
+
+async def _refuse(scope: Scope, send: Send, content: bytes) -> None:
+    """Ready bytes: refusing has to be cheap, or refusals alone keep the service busy."""
+    kind = media.answer_type(", ".join(Headers(scope=scope).getlist("accept"))) or media.JSON
+    headers = [
+        (b"content-type", f"{kind}; charset=utf-8".encode()),
+        (b"content-length", str(len(content)).encode()),
+        (b"retry-after", RETRY_AFTER),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,178 @@
+"""Places for requests: some run, some wait a moment for a place, the rest is told at once to come back.
+
+More at a time would make everything slower and nothing faster: the processor and the database are shared by all who
+run. Two lanes wait. The urgent one is served first, has `requests_reserved` places to itself, and when the room is
+full the ordinary request that came last makes way for it. Every fourth of the other places goes to the ordinary
+lane all the same, so that somebody who calls everything urgent cannot close the service to the rest.
+
+Who cannot expect a place in time is not made to wait for a refusal: the pace at which places become free, measured
+while all are taken, says how long the queue is in seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import limits
+
+FULL, WAITED, GONE = "full", "waited", "gone"
+REASONS = (FULL, WAITED, GONE)
+SHARE = 4  # of so many freed places one is for those who are not urgent
+SMOOTHING = 32  # freed places over which the pace is averaged: they come in bursts
+CAUTION = 4  # an expected wait is let pass up to the limit divided by this, or many would wait in vain after all
+
+
+class NoPlace(Exception):
+    """`reason`: there was no room to wait, waiting did not help, or nobody waits for the answer any more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Place:
+    """Left once, however often it is said."""
+
+    __slots__ = ("_reserved", "_room")
+
+    def __init__(self, room: Room, reserved: bool) -> None:
+        self._room: Room | None = room
+        self._reserved = reserved
+
+    def leave(self) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            room.left(self._reserved)
+
+
+Lane = deque[asyncio.Future[Place | None]]
+
+
+class Room:
+    """What stands between two awaits happens at once: everything here runs in one event loop."""
+
+    def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        self._taken = 0
+        self._reserved_taken = 0
+        self._urgent: Lane = deque()
+        self._others: Lane = deque()
+        self._freed = 0
+        self._pace = Pace()
+
+    @property
+    def running(self) -> int:
+        return self._taken + self._reserved_taken
+
+    @property
+    def waiting(self) -> int:
+        return len(self._urgent) + len(self._others)
+
+    @property
+    def is_closed(self) -> bool:
+        """For those who are not urgent: there is no place and no hope of one in time."""
+        if self._taken < limits.of("requests_running"):
+            return False
+        waiting = self.waiting
+        hopeless = self._pace.seconds * (waiting + 1) > _patience() / CAUTION
+        return hopeless or waiting >= limits.of("requests_waiting")
+
+    def refuse(self) -> None:
+        self.refused[FULL] += 1
+
+    async def enter(self, urgent: bool, gone: Callable[[], Awaitable[Any]]) -> Place:
+        """A place, now or within `request_wait_milliseconds`. Raises NoPlace.
+
+        `gone` returns when nobody waits for the answer any more.
+        """
+        if self._taken < limits.of("requests_running"):
+            return self._take(reserved=False)
+        if urgent and self._reserved_taken < limits.of("requests_reserved"):
+            return self._take(reserved=True)
+        try:
+            return await self._wait(self._lane(urgent), gone)
+        except NoPlace as hindrance:
+            self.refused[hindrance.reason] += 1
+            raise
+
+    def left(self, reserved: bool) -> None:
+        """Called by the place. It goes to whoever waits first in the lane whose turn it is."""
+        if reserved:
+            self._reserved_taken -= 1
+            lane = self._urgent
+        else:
+            self._pace.beat(self._taken >= limits.of("requests_running"))
+            self._taken -= 1
+            self._freed += 1
+            others_turn = self._others and self._freed % SHARE == 0
+            lane = self._others if others_turn or not self._urgent else self._urgent
+        if lane:
+            lane.popleft().set_result(self._take(reserved))
+
+    def _take(self, reserved: bool) -> Place:
+        if reserved:
+            self._reserved_taken += 1
+        else:
+            self._taken += 1
+        return Place(self, reserved)
+
+    def _lane(self, urgent: bool) -> Lane:
+        """Where to wait, if there is hope. Somebody urgent finds room as long as not all who wait are urgent."""
+        if not urgent:
+            if self.is_closed:
+                raise NoPlace(FULL)
+            return self._others
+        if self.waiting >= limits.of("requests_waiting"):
+            if not self._others:
+                raise NoPlace(FULL)
+            self._others.pop().set_result(None)
+        return self._urgent
+
+    async def _wait(self, lane: Lane, gone: Callable[[], Awaitable[Any]]) -> Place:
+        turn: asyncio.Future[Place | None] = asyncio.get_running_loop().create_future()
+        lane.append(turn)
+        hung_up = asyncio.ensure_future(gone())
+        try:
+            await asyncio.wait({turn, hung_up}, timeout=_patience(), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            _give_back(lane, turn)
+            raise
+        finally:
+            hung_up.cancel()
+        if not hung_up.done() and turn.done() and (place := turn.result()):
+            return place
+        _give_back(lane, turn)
+        raise NoPlace(GONE if hung_up.done() else FULL if turn.done() else WAITED)
+
+
+class Pace:
+    """Seconds from one freed place to the next while all are taken; 0 while nobody knows."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._beats = 0
+        self._last = 0.0
+
+    def beat(self, all_taken: bool) -> None:
+        if not all_taken:
+            self.seconds, self._beats = 0.0, 0
+            return
+        now = asyncio.get_running_loop().time()
+        if self._beats:
+            self.seconds += (now - self._last - self.seconds) / min(self._beats, SMOOTHING)
+        self._beats += 1
+        self._last = now
+
+
+def _patience() -> float:
+    return limits.of("request_wait_milliseconds") / 1000
+
+
+def _give_back(lane: Lane, turn: asyncio.Future[Place | None]) -> None:
+    if not turn.done():
+        lane.remove(turn)
+    elif place := turn.result():
+        place.leave()

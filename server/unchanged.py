@@ -1,0 +1,87 @@
+"""The unchanged page asked again: the bytes of the last answer, while nothing that they show has changed.
+
+A query's answer is kept under everything that it was asked with: the session, the way and the media type, and the
+bytes of the request. It is given again only
+
+- after `confirm`, which began once the request was here and knows every change that was committed before that
+  (`models/freshness.py`), in whatever worker; a revocation that was answered is one of them;
+- if none of the rows it was made of changed, the rows that say who is asking and what they may do included; it was not
+  kept at all if anything was read that is not watched, or the clock was looked at without saying until when the result
+  holds (`models/memory.py`);
+- before the first instant at which time alone would change it: a grant's end, midnight for a training that falls due,
+  and the minute after which a session's last use is written down again.
+
+Errors, mutations and answers to nobody in particular are never kept. The name is a digest, so neither a session's
+reference nor a variable stays in memory for this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from models.memory import Recording
+from resolvers.execution import RequestContext, RequestFacts
+from resolvers.remembered import Kept, Remembered
+from server.answer import Encoded
+from server.metrics import OK
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request as an answer can be found again by. `content` is the body, or the query string of a GET."""
+
+    facts: RequestFacts
+    kind: str
+    method: str
+    content: bytes = field(repr=False)
+
+    @property
+    def name(self) -> bytes:
+        told = f"{self.facts.session_reference}\n{self.method}\n{self.kind}\n"
+        return hashlib.sha256(told.encode() + self.content).digest()
+
+
+class Unchanged:
+    """Without anything remembered (`None`) every question is new."""
+
+    def __init__(self, remembered: Remembered | None) -> None:
+        self._remembered = remembered
+        self.given_again = 0
+
+    async def confirm(self, reference: str | None) -> bool:
+        """Whether what is remembered is known to be true for a request that is here. For nobody there is nothing."""
+        return self._remembered is not None and reference is not None and await self._remembered.confirm()
+
+    def find(self, question: Question) -> Kept | None:
+        if self._remembered is None or not question.facts.confirmed:
+            return None
+        found = self._remembered.answers.get(question.name, question.facts.now)
+        self.given_again += found is not None
+        return found
+
+    @contextmanager
+    def recorded(self, question: Question) -> Iterator[Recording | None]:
+        """What is read inside may be kept afterwards."""
+        if self._remembered is None or not question.facts.confirmed:
+            yield None
+            return
+        with self._remembered.changes.recorded() as made:
+            yield made
+
+    def keep(self, question: Question, made: Recording | None, context: RequestContext, answer: Encoded) -> None:
+        """To be called while the recording is open: a change that comes later finds what is kept."""
+        if self._remembered is None or made is None or not (answer.whole and answer.repeatable):
+            return
+        if context.actor is not None and context.session_change is None:
+            kept, weight = Kept(answer.body, context.policy_digest), len(answer.body) + OVERHEAD
+            self._remembered.answers.keep(question.name, kept, made, question.facts.now, weight)
+
+
+OVERHEAD = 4_000  # bytes: the keys of some thirty rows and their places in the index
+
+
+def again(kept: Kept, kind: str) -> Encoded:
+    return Encoded(200, kept.body, {"Content-Type": f"{kind}; charset=utf-8"}, OK)

@@ -1,0 +1,168 @@
+"""GraphQL over WebSocket: graphql-transport-ws at /graphql, and no other protocol.
+
+    403 origin · 4406 protocol · then messages, in order: 4408 no connection_init in time · 4403 nobody is signed in
+    4400 a message that the protocol does not know · 4401 subscribe too early · 4429 a second connection_init, or too
+    many sockets · 4409 an id that is in use · 4403 the session is over · 1013 busy · 4500 a bug · 1001 the server stops
+
+Sockets are for people who are signed in, in development, too: signing in and out needs POST, which sets the cookie,
+and so does whatever else is open to everybody.
+
+A browser lets any site open a socket and sends the cookie along; the origin is checked as for POST. The handshake
+is answered before the session is looked up, so a socket that says nothing costs no statement.
+
+Messages are handled one after the other, and the next one is read from the network only then; an operation runs
+beside them. uvicorn sends a ping every 20 seconds and drops who does not answer within 20.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+import limits
+from errors import NotSignedIn
+from models.connection import PoolExhausted
+from server import door, faults
+from server.answering import Answering
+from server.envelope import SECURITY
+from server.http_errors import Code, RequestRejected, error
+from server.metrics import Metrics
+from server.running import Caller, OpenContext, until_one_ends, watch
+from server.shares import Shares
+from server.socket_messages import PROTOCOL, Close, Closing, Message, Type
+from server.socket_operations import Operations
+from server.socket_wire import Gone, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEndpoint:
+    """The ASGI application for WebSockets at /graphql."""
+
+    answering: Answering
+    open_context: OpenContext
+    clock: Callable[[], datetime]
+    cookie: door.Cookie
+    origins: frozenset[str]
+    metrics: Metrics
+    shares: Shares
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        headers = Headers(scope=scope)
+        if not door.is_same_site(headers, self.origins):
+            await _cross_site()(scope, receive, send)
+            return
+        offered = PROTOCOL in scope["subprotocols"]
+        wire = Wire(receive, send)
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL if offered else None})
+        if offered:
+            await Conversation(self, self._caller(scope, headers), wire).run()
+        else:
+            await wire.close(Closing(Close.WRONG_PROTOCOL, "Subprotocol not acceptable"))
+
+    def _caller(self, scope: Scope, headers: Headers) -> Caller:
+        address = scope["client"][0] if scope.get("client") else ""
+        reference = door.reference(self.cookie.read(headers))
+        return Caller(self.open_context, self.clock, reference, address, uuid.uuid4().hex)
+
+
+class Conversation:
+    """One socket after its handshake."""
+
+    def __init__(self, endpoint: SocketEndpoint, caller: Caller, wire: Wire) -> None:
+        self._endpoint = endpoint
+        self._caller = caller
+        self._wire = wire
+
+    async def run(self) -> None:
+        """Until the socket is closed, by whomever. Raises nothing."""
+        try:
+            await self._converse()
+        except Gone:
+            pass
+        except Closing as closing:
+            await self._close(closing)
+        except Exception as exception:
+            faults.report(exception, self._caller.request_id)
+            await self._close(Closing(Close.INTERNAL, "Internal server error"))
+
+    async def _converse(self) -> None:
+        await self._await_init()
+        self._caller = replace(self._caller, user_id=await self._user_id())
+        reference = self._caller.reference or ""
+        if self._endpoint.shares.is_spent(reference):
+            raise Closing(Close.TOO_MANY, "Too many sockets of this session")
+        with self._endpoint.shares.take(reference):
+            await self._wire.tell({"type": "connection_ack"})
+            await self._serve()
+
+    async def _await_init(self) -> None:
+        try:
+            async with asyncio.timeout(limits.of("socket_init_seconds")):
+                while (message := await self._wire.read()).type is not Type.INIT:
+                    await self._before_init(message)
+        except TimeoutError:
+            raise Closing(Close.INIT_TIMEOUT, "Connection initialisation timeout") from None
+
+    async def _before_init(self, message: Message) -> None:
+        if message.type is Type.SUBSCRIBE:
+            raise Closing(Close.UNAUTHORIZED, "Unauthorized")
+        await self._heard(message)
+
+    async def _user_id(self) -> object:
+        """Whose socket this is. Raises Closing."""
+        try:
+            user_id = (await self._caller.anybody()).user_id
+        except (RequestRejected, PoolExhausted):
+            raise Closing(Close.TRY_AGAIN_LATER, "the service is busy; try again") from None
+        if user_id is None:
+            raise Closing(Close.FORBIDDEN, "Forbidden")
+        return user_id
+
+    async def _serve(self) -> None:
+        endpoint = self._endpoint
+        operations = Operations(endpoint.answering, self._caller, self._wire, endpoint.metrics)
+        try:
+            watching = watch(self._caller, operations.subscriptions)
+            await until_one_ends(self._listen(operations), watching, self._wire.lost())
+        except NotSignedIn:
+            await self._close(Closing(Close.FORBIDDEN, "Forbidden"))
+        except Closing as closing:
+            await self._close(closing)
+        finally:
+            await operations.stop()
+
+    async def _listen(self, operations: Operations) -> None:
+        while True:
+            message = await self._wire.read()
+            if message.type is Type.INIT:
+                raise Closing(Close.TOO_MANY, "Too many initialisation requests")
+            if message.asked is not None:
+                await operations.begin(message.id, message.asked)
+            elif message.type is Type.COMPLETE:
+                operations.complete(message.id)
+            else:
+                await self._heard(message)
+
+    async def _heard(self, message: Message) -> None:
+        if message.type is Type.PING:
+            payload = {"payload": message.payload} if message.payload is not None else {}
+            await self._wire.tell({"type": "pong", **payload})
+
+    async def _close(self, closing: Closing) -> None:
+        with suppress(Gone):
+            await self._wire.close(closing)
+
+
+def _cross_site() -> Response:
+    content = orjson.dumps({"errors": [error(Code.CROSS_SITE, "requests from this site's pages are not accepted")]})
+    return Response(content, 403, SECURITY, media_type="application/json; charset=utf-8")
