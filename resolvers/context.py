@@ -220,6 +220,7 @@ class Context:
             address=self.request.address,
             idle_seconds=self.sessions.idle_seconds,
             attended=self.request.attended,
+            uses=self.remembered.uses if self.remembered else None,
         )
 
     async def _policy_at(self, activation: int) -> Policy:

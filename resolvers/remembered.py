@@ -13,6 +13,7 @@ import limits
 from authz.actor import Actor
 from models.freshness import Freshness
 from models.memory import Changes, Memory
+from operations.last_use import LastUses
 from resolvers.inforce import InForce
 
 
@@ -39,6 +40,7 @@ class Remembered:
         self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))
         self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
         self.changes = Changes(self.actors, self.answers)
+        self.uses = LastUses()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
     async def confirm(self) -> bool:
@@ -46,4 +48,5 @@ class Remembered:
         return await self.freshness.confirm()
 
     async def close(self) -> None:
+        await self.uses.close()
         await self.freshness.close()

@@ -38,13 +38,12 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import gather_with_cancel
 
 from resolvers import edges, leaves
+from resolvers.arguments import STRAWBERRY
 from resolvers.edges import Edge
 from resolvers.leaves import Unexpected
 from schema.node import MADE
 
 Output: TypeAlias = dict[str, Any]
-
-STRAWBERRY = "strawberry-definition"  # where the library keeps its own definition of a GraphQL type or field
 
 
 # How selections of a class are answered from rows, for those that can be. `resolvers/reads.py` fills it in.
@@ -280,18 +279,19 @@ def _field(compiler: Compiler, parent: GraphQLObjectType, name: str, details: Fi
         raise NotCompiled
     if ours.is_basic_field:
         value = _getter(_origin(parent), ours.python_name)
-        return Plain(name, ours.python_name, value, _shape(compiler, definition.type, details))
+        return Plain(name, ours.python_name, value, shape(compiler, definition.type, details))
     edge = edges.known(_origin(parent), ours.python_name)
     if edge is None:
         raise NotCompiled
-    return Asked(name, ours.python_name, edge, _shape(compiler, definition.type, details), definition, details)
+    return Asked(name, ours.python_name, edge, shape(compiler, definition.type, details), definition, details)
 
 
 def _getter(origin: type, name: str) -> Callable[[Any], Any]:
     return MADE.get((origin, name)) or attrgetter(name)
 
 
-def _shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
+def shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
+    """How values of this type are completed. Raises NotCompiled."""
     if is_non_null_type(type_):
         return NotNull(_bare(compiler, type_.of_type, details))
     return Nullable(_bare(compiler, type_, details))
@@ -299,7 +299,7 @@ def _shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsLi
 
 def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:
     if is_list_type(type_):
-        return Items(_shape(compiler, type_.of_type, details))
+        return Items(shape(compiler, type_.of_type, details))
     if is_leaf_type(type_):
         return Leaf(leaves.of(type_))
     if is_object_type(type_):
