@@ -204,10 +204,10 @@ def _separations(policy: Policy, rule: Separation) -> Iterator[Mutant]:
     shared = frozenset.intersection(*(policy.roles[role].held_by for role in roles)) - {"agent"}
     holder = Holder(min(shared), None)
     proof = Proof(holder, roles, "breaks", rule.id)
-    yield Mutant(f"the separation {rule.id} is gone", replace(policy, separations=others, classes={}), proof)
+    yield Mutant(f"the separation {rule.id} is gone", replace(policy, separations=others), proof)
     if rule.at_most + 1 < len(rule.permissions):
         wider = replace(rule, at_most=rule.at_most + 1)
-        changed = replace(policy, separations=(*others, wider), classes={})
+        changed = replace(policy, separations=(*others, wider))
         yield Mutant(f"the separation {rule.id} allows {wider.at_most}", changed, proof)
 
 
@@ -227,8 +227,8 @@ def _with_role(
     policy: Policy, role: Role, permissions: frozenset[str], guards: Mapping[str, tuple[Guard, ...]]
 ) -> Policy:
     changed = replace(role, permissions=permissions, guards=guards)
-    return replace(policy, roles={**policy.roles, role.key: changed}, classes={})
+    return replace(policy, roles={**policy.roles, role.key: changed})
 
 
 def _with_kind(policy: Policy, kind: AgentKind) -> Policy:
-    return replace(policy, agents={**policy.agents, kind.key: kind}, classes={})
+    return replace(policy, agents={**policy.agents, kind.key: kind})

@@ -107,10 +107,10 @@ class Memory(Generic[Value]):
             around.add(entry.keys, entry.until)
         return entry.value
 
-    def keep(self, name: Hashable, value: Value, made: Recording, now: datetime, weight: int = 1) -> None:
-        """Keep a value worked out under `made`, unless it cannot be kept."""
+    def keep(self, name: Hashable, value: Value, made: Recording, now: datetime, weight: int = 1) -> bool:
+        """Keep a value worked out under `made`. Whether it could be kept."""
         if not made.sound or made.until <= now or weight > self.most:
-            return
+            return False
         self._drop(name)
         keys = frozenset(made.keys)
         self._entries[name] = _Entry(value, weight, keys, now, made.until)
@@ -119,6 +119,7 @@ class Memory(Generic[Value]):
         self.weight += weight
         while self.weight > self.most:
             self._drop(next(iter(self._entries)))
+        return True
 
     def forget(self, keys: Iterable[Key]) -> None:
         """What was worked out from any of these rows."""

@@ -66,7 +66,20 @@ class Readers:
             connection = self._idle.pop()  # the one used last: its caches are warm, and the others can grow old
             if not connection.is_closed():
                 return connection
-        return await asyncpg.connect(self._dsn, **self._options)
+        return await self._opened()
+
+    async def _opened(self) -> asyncpg.Connection:
+        """A caller who goes away meanwhile leaves it to the next one."""
+        opening = asyncio.ensure_future(asyncpg.connect(self._dsn, **self._options))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._keep)
+            raise
+
+    def _keep(self, opening: asyncio.Future[asyncpg.Connection]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._give_back(opening.result())
 
     async def _on(self, connection: asyncpg.Connection, sql: str, values: tuple[Any, ...]) -> list[Row]:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Lifespan
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from errors import NotFound
 from resolvers.remembered import Remembered
@@ -35,10 +36,26 @@ from server.health import Ready
 from server.http_errors import Code, error
 from server.metrics import Metrics
 from server.running import OpenContext
+from server.same_again import SameAgain
 from server.shares import Shares
 from server.stored import StoredDocuments
 from server.unchanged import Unchanged
 from server.websocket import SocketEndpoint
+
+
+class Application(Starlette):
+    """Starlette's, with what can be answered before any of it in front."""
+
+    def __init__(self, *, same_again: SameAgain | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._same_again = same_again
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._same_again is not None:
+            await self._same_again(scope, receive, send, super().__call__)
+        else:
+            await super().__call__(scope, receive, send)
+
 
 PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
 
@@ -69,6 +86,7 @@ def create_app(
     `remembered`: what this worker may answer from while it is unchanged; `open_context` uses the same.
     """
     metrics = metrics or Metrics()
+    unchanged = Unchanged(remembered)
     answering = Answering(
         schema=schema,
         documents=Documents(schema.graphql_schema, hide_suggestions=not development),
@@ -84,7 +102,7 @@ def create_app(
         cookie=cookie,
         origins=frozenset(origins),
         metrics=metrics,
-        unchanged=Unchanged(remembered),
+        unchanged=unchanged,
         streams=Streams(answering, metrics, Shares("streams_per_session")),
         page=graphiql_page.load() if (development if graphiql is None else graphiql) else None,
     )
@@ -97,7 +115,8 @@ def create_app(
         metrics=metrics,
         shares=Shares("sockets_per_session"),
     )
-    app = Starlette(
+    app = Application(
+        same_again=SameAgain(unchanged, metrics, clock) if remembered is not None else None,
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", sockets),

@@ -52,8 +52,12 @@ async def read(receive: Receive, content_length: str | None) -> bytes:
         async with asyncio.timeout(limits.of("body_seconds")):
             return await _collect(receive, most)
     except TimeoutError:
-        message = f"the body must arrive within {limits.of('body_seconds')} seconds"
-        raise RequestRejected(408, Code.BODY_TOO_SLOW, message, Connection="close") from None
+        raise too_slow() from None
+
+
+def too_slow() -> RequestRejected:
+    message = f"the body must arrive within {limits.of('body_seconds')} seconds"
+    return RequestRejected(408, Code.BODY_TOO_SLOW, message, Connection="close")
 
 
 async def _collect(receive: Receive, most: int) -> bytes:

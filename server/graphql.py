@@ -38,6 +38,7 @@ from server.http_errors import Code, DocumentRejected, RequestRejected, document
 from server.metrics import OK, Metrics
 from server.revalidation import revalidated
 from server.running import Caller, OpenContext
+from server.same_again import KEPT
 from server.unchanged import Question, Unchanged
 
 READS = ("GET", "HEAD")
@@ -85,10 +86,13 @@ class Endpoint:
         content = await self._content(request, receive)
         sent = self.cookie.read(request.headers)
         question = Question(await self._facts(request, sent), kind, request.method, content)
-        kept = self.unchanged.find(question)
+        kept = self.unchanged.find(question.name, question.facts.now) if question.facts.confirmed else None
         if kept is not None:
+            request.scope[KEPT] = question.name
             return self._again(request, kept, kind)
-        context, encoded = await self._encoded(question)
+        context, encoded, is_kept = await self._encoded(question)
+        if is_kept:
+            request.scope[KEPT] = question.name
         self.metrics.count_request(encoded.code)
         if context is None:
             return encoded.response()
@@ -105,8 +109,9 @@ class Endpoint:
         response.headers[POLICY] = kept.policy_digest
         return response
 
-    async def _encoded(self, question: Question) -> tuple[RequestContext | None, Encoded]:
-        """The bytes and headers that depend on who asks by what they may see, and by nothing else."""
+    async def _encoded(self, question: Question) -> tuple[RequestContext | None, Encoded, bool]:
+        """The bytes and headers that depend on who asks by what they may see, and by nothing else; and whether they
+        are kept."""
         context: RequestContext | None = None
         facts, kind = question.facts, question.kind
         with self.unchanged.recorded(question) as made:
@@ -119,9 +124,8 @@ class Endpoint:
             except Exception as exception:  # a bug anywhere below is an answer too
                 given = answer.failed(exception, facts.request_id)
             encoded = given.encoded(kind)
-            if context is not None:
-                self.unchanged.keep(question, made, context, encoded)
-        return context, encoded
+            is_kept = context is not None and self.unchanged.keep(question, made, context, encoded)
+        return context, encoded, is_kept
 
     async def _stream(self, request: Request, receive: Receive, kind: str) -> Response:
         """What is wrong before there is a stream is answered as for every POST."""
@@ -159,7 +163,7 @@ class Endpoint:
     async def _facts(self, request: Request, sent: str | None) -> RequestFacts:
         address = request.client.host if request.client else ""
         reference = door.reference(sent)
-        confirmed = await self.unchanged.confirm(reference)
+        confirmed = reference is not None and await self.unchanged.confirm()
         request_id = str(request.scope["sparekey.request_id"])
         return RequestFacts(reference, address, self.clock(), request_id, confirmed=confirmed)
 

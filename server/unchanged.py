@@ -21,6 +21,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 
 from models.memory import Recording
 from resolvers.execution import RequestContext, RequestFacts
@@ -29,7 +31,7 @@ from server.answer import Encoded
 from server.metrics import OK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """A request as an answer can be found again by. `content` is the body, or the query string of a GET."""
 
@@ -38,7 +40,7 @@ class Question:
     method: str
     content: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def name(self) -> bytes:
         told = f"{self.facts.session_reference}\n{self.method}\n{self.kind}\n"
         return hashlib.sha256(told.encode() + self.content).digest()
@@ -49,18 +51,14 @@ class Unchanged:
 
     def __init__(self, remembered: Remembered | None) -> None:
         self._remembered = remembered
-        self.given_again = 0
 
-    async def confirm(self, reference: str | None) -> bool:
-        """Whether what is remembered is known to be true for a request that is here. For nobody there is nothing."""
-        return self._remembered is not None and reference is not None and await self._remembered.confirm()
+    async def confirm(self) -> bool:
+        """Whether what is remembered is known to be true for a request that is here."""
+        return self._remembered is not None and await self._remembered.confirm()
 
-    def find(self, question: Question) -> Kept | None:
-        if self._remembered is None or not question.facts.confirmed:
-            return None
-        found = self._remembered.answers.get(question.name, question.facts.now)
-        self.given_again += found is not None
-        return found
+    def find(self, name: bytes, now: datetime) -> Kept | None:
+        """What was kept under this name, for a request that was confirmed."""
+        return None if self._remembered is None else self._remembered.answers.get(name, now)
 
     @contextmanager
     def recorded(self, question: Question) -> Iterator[Recording | None]:
@@ -71,13 +69,14 @@ class Unchanged:
         with self._remembered.changes.recorded() as made:
             yield made
 
-    def keep(self, question: Question, made: Recording | None, context: RequestContext, answer: Encoded) -> None:
-        """To be called while the recording is open: a change that comes later finds what is kept."""
+    def keep(self, question: Question, made: Recording | None, context: RequestContext, answer: Encoded) -> bool:
+        """Whether it was kept. To be called while the recording is open: a change that comes later finds it."""
         if self._remembered is None or made is None or not (answer.whole and answer.repeatable):
-            return
-        if context.actor is not None and context.session_change is None:
-            kept, weight = Kept(answer.body, context.policy_digest), len(answer.body) + OVERHEAD
-            self._remembered.answers.keep(question.name, kept, made, question.facts.now, weight)
+            return False
+        if context.actor is None or context.session_change is not None:
+            return False
+        kept, weight = Kept(answer.body, context.policy_digest), len(answer.body) + OVERHEAD
+        return self._remembered.answers.keep(question.name, kept, made, question.facts.now, weight)
 
 
 OVERHEAD = 4_000  # bytes: the keys of some thirty rows and their places in the index

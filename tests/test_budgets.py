@@ -248,6 +248,7 @@ async def test_new_tokens_and_a_new_server_reset_no_count(town: Town, elm_street
     owner = await restarted.person(elm_street.owner.email)
     assert await guess(owner, elm_street) == DAY
     await owner.http.aclose()
+    await restarted.remembered.close()
 
 
 async def test_a_success_forgives_who_made_it_but_the_service_only_its_own_attempt(

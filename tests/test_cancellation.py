@@ -154,7 +154,7 @@ async def test_revoking_cut_off_at_any_await_is_done_or_was_never_begun(
         done += len(receipts)
         await begin_again()
 
-    assert await cancel_at_every_await(revoke, check) > 5
+    assert await cancel_at_every_await(revoke, check) > 3  # who asks and what stands there takes few awaits
     assert done > 1
     assert await chains_hold() == 2
 
