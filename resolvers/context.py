@@ -171,11 +171,26 @@ class Context:
         if self.remembered is None or not await self._confirmed(self.remembered):
             self.actor = await self._load_actor()
             return
-        name = (reference_hash(self.reference), self.request.attended)  # the two hold for different times
-        known = self.remembered.actors.get(name, self.request.now) or await self._recorded(self.remembered, name)
+        if not self.recall():
+            self._become(await self._recorded(self.remembered, self._name(self.reference)))
+
+    def recall(self) -> bool:
+        """Whether somebody could be found in memory, for a request that is confirmed already, without any wait."""
+        reference, remembered = self.request.session_reference, self.remembered
+        if reference is None or remembered is None or not self.request.confirmed:
+            return False
+        self.reference = reference
+        return self._become(remembered.actors.get(self._name(reference), self.request.now))
+
+    def _become(self, known: Known | None) -> bool:
         if known is not None:
             self._use(known.in_force)
-            self.actor = replace(known.actor, now=self.request.now, address=self.request.address)
+            self.actor = known.actor.at(self.request.now, self.request.address)
+        return known is not None
+
+    def _name(self, reference: str) -> tuple[bytes, bool]:
+        """The two hold for different times."""
+        return reference_hash(reference), self.request.attended
 
     async def _confirmed(self, remembered: Remembered) -> bool:
         if self.request.confirmed is None:

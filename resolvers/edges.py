@@ -136,5 +136,5 @@ def _check(context: Context, edge: Edge, parents: Sequence[Any]) -> None:
 
 def _place(root: Any) -> Place:
     if isinstance(root, Practice):
-        return Place(frozenset({UUID(root.id)}))
-    return Place(agent=UUID(root.id)) if isinstance(root, Agent) else PLATFORM
+        return Place(frozenset({root.row["id"]}))
+    return Place(agent=root.row["id"]) if isinstance(root, Agent) else PLATFORM

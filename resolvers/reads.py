@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
-from authz.life import NEVER
 from authz.outline import Standing, standing
 from models.connection import Row
 from models.memory import hold_until, note, recording
@@ -131,7 +131,7 @@ class Read:
     def complete(self, now: Pass, rows: Sequence[Row]) -> list[Output]:
         table: Table = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))  # records iterate over values
         if recording() is not None:
-            note(*(("agents.id", key) for key in table["agent_id"]))
+            note(*zip(repeat("agents.id"), table["agent_id"]))
         if "held" in table:
             table[STANDING] = _standings(now.context, table)
         return _outputs(self.fields, now, table)
@@ -148,9 +148,11 @@ def _outputs(fields: Sequence[Field], now: Pass, table: Table) -> list[Output]:
 def _standings(context: Context, table: Table) -> list[Standing]:
     """Each row's. What is made of them is the same until time alone changes one."""
     now, policy = context.request.now, context.policy
-    keys, ends = zip(*[table[name] for name in OUTLINE], strict=True), table["expires_at"]
-    found = [standing(policy, key, outline, end, now) for key, end in zip(keys, ends, strict=True)]
-    hold_until(min(min(each.until for each in found), min((end for end in ends if end > now), default=NEVER)))
+    keys, ends = list(zip(*[table[name] for name in OUTLINE], strict=True)), table["expires_at"]
+    found: list[Any] = list(map(policy.standings.get, keys))
+    if min(ends) <= now or not all(each is not None and each.since <= now < each.until for each in set(found)):
+        found = [standing(policy, key, outline, end, now) for key, end in zip(keys, ends, strict=True)]
+    hold_until(min([each.until for each in set(found)] + [end for end in ends if end > now]))
     return found
 
 
