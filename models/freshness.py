@@ -77,15 +77,17 @@ class Freshness:
     async def _look_until_nobody_asks(self) -> None:
         while self._asked is not None:
             answer, self._asked = self._asked, None
-            known = await self._looked()
-            if not answer.done():
+            known = False
+            try:
+                known = await self._looked()
+            finally:
                 answer.set_result(known)
 
     async def _looked(self) -> bool:
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._look()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception:  # whatever it was, nothing is known; the driver has many words for a lost connection
             self.lose()
             return False
         return True
