@@ -57,6 +57,14 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """What is shown of the row that a list belongs to."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A filter: SQL with `%s` for each value."""
 
@@ -95,23 +103,25 @@ class Lists:
         return await self._pages.load((selection, asked))
 
     async def page_and_parent(
-        self, selection: Selection, asked: Cut, parent: str, listing: Listing
+        self, selection: Selection, asked: Cut, parent: Parent, listing: Listing
     ) -> tuple[Row, Part] | None:
-        """The parent's row, if there is one, and in the same statement the page below it.
-
-        `parent` selects the parent's id as `parent` and its columns with HOUSE before their names. `listing` is the
-        selection's, maybe with other columns.
-        """
+        """The parent's row, if there is one, and in the same statement the page below it. `listing` is the
+        selection's, maybe with other columns."""
         selection.note()
         statement = _Statement()
         inner = _page(statement, Selection(listing, selection.parent, selection.conditions), asked)
-        around = f"({parent} WHERE id = {statement.value(selection.parent)}) AS parents"
-        sql = f"SELECT parents.*, page.* FROM {around} LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
+        house = ", ".join(f"{name} AS {HOUSE}{name}" for name in parent.columns)
+        around = f"(SELECT id AS parent, {house} FROM {parent.table} WHERE id = {statement.value(selection.parent)})"  # noqa: S608  (our own text)
+        shown = ", ".join(f"parents.{HOUSE}{name}" for name in parent.columns)
+        order = "DESC" if asked.backwards else "ASC"
+        sql = (
+            f"SELECT {shown}, page.* FROM {around} AS parents LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
+            f" ORDER BY page.sort_key {order}"
+        )
         found = await watched_read(sql, *statement.values)
         if not found:
             return None
-        rows = [row for row in found if row["sort_key"] is not None]
-        rows.sort(key=lambda row: row["sort_key"], reverse=asked.backwards)
+        rows = found if found[0]["sort_key"] is not None else []
         return Beside(found[0], HOUSE), part(rows, asked)
 
     async def count(self, selection: Selection) -> int:

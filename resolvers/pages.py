@@ -20,7 +20,7 @@ from resolvers import objects, reads
 from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.filters import engagement_status
-from resolvers.lists import Condition, Listing, Selection
+from resolvers.lists import Condition, Listing, Parent, Selection
 from resolvers.paging import Cut, Part, cursor, cut
 from resolvers.reads import OF_PRACTICE
 from schema.agent import (
@@ -46,10 +46,7 @@ MEMBERS = Listing("members", "m.*", "agent_members m", "m.id", "m.agent_id", wat
 MEMBER_OF = Listing(
     "member-of", "m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL", "agent_members"
 )
-PARENT = """
-SELECT id AS parent, id AS house_id, name AS house_name, kind AS house_kind, incorporated AS house_incorporated
-FROM practices
-"""
+PARENT = Parent("practices", ("id", "name", "kind", "incorporated"))
 OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id", watched="engagements")
 AUDIT_EVENTS = Listing("audit", "v.*", "audit_events v", "v.sequence", "v.chain_id")
 
@@ -228,13 +225,20 @@ def _as_it_is(row: Row) -> Row:
     return row
 
 
-@edge(Practice, "engagements")
+def _along(context: Context, practice: Practice, asked: Mapping[str, Any]) -> EngagementConnection | None:
+    along: Along | None = practice.along
+    if along is None or along.asked != asked or (along.hot and context.ahead is None):
+        return None
+    return EngagementConnection(listed=along.page)
+
+
+@edge(Practice, "engagements", at_hand=_along)
 async def engagements_of_practice(
     context: Context, practice: Practice, status: list[EngagementStatus] | None, **asked: Any
 ) -> EngagementConnection:
-    along: Along | None = practice.along
-    if along is not None and along.asked == {**asked, "status": status} and (context.ahead or not along.hot):
-        return EngagementConnection(listed=along.page)
+    found = _along(context, practice, {**asked, "status": status})
+    if found is not None:
+        return found
     return await _engagements(context, _of_practice(context, UUID(practice.id), status), asked)
 
 

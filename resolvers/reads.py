@@ -29,6 +29,7 @@ from schema.practice import Practice
 
 Table: TypeAlias = dict[str, Sequence[Any]]  # values of the rows by column
 
+NOTED = "noted"  # the agent, on whose row the answer depends
 STANDING = "standing"  # a column that is made here
 MOST = 1024  # standings for which a field's answer is kept; of more than that, few are met again
 BESIDE = {Engagement: ("e", ""), Agent: ("a", "agent_"), Practice: ("p", "practice_")}  # table, and its columns' prefix
@@ -73,11 +74,12 @@ class Stored:
     shape: Shape
 
     def columns(self) -> Mapping[str, str]:
-        return {self.column: f"{self.table}.{self.made.name}"}
+        """Where text is made of it, the database does it."""
+        return {self.column: f"{self.table}.{self.made.name}" + ("::text" if self.made.of is str else "")}
 
     def values(self, now: Pass, table: Table) -> Sequence[Any]:
         stored = table[self.column]
-        return self.shape.complete(now, stored if self.made.of is None else list(map(self.made.of, stored)))
+        return self.shape.complete(now, stored if self.made.of in (None, str) else list(map(self.made.of, stored)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Read:
     def complete(self, now: Pass, rows: Sequence[Row]) -> list[Output]:
         table: Table = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))  # records iterate over values
         if recording() is not None:
-            note(*zip(repeat("agents.id"), table["agent_id"]))
+            note(*zip(repeat("agents.id"), table[NOTED]))
         if "held" in table:
             table[STANDING] = _standings(now.context, table)
         return _outputs(self.fields, now, table)
@@ -139,10 +141,8 @@ class Read:
 
 def _outputs(fields: Sequence[Field], now: Pass, table: Table) -> list[Output]:
     names = [each.name for each in fields]
-    return [
-        dict(zip(names, values, strict=True))
-        for values in zip(*[each.values(now, table) for each in fields], strict=True)
-    ]
+    columns = [each.values(now, table) for each in fields]
+    return list(map(dict, map(zip, repeat(names), zip(*columns, strict=True))))
 
 
 def _standings(context: Context, table: Table) -> list[Standing]:
@@ -178,7 +178,7 @@ def _read(fields: Sequence[Any]) -> Read | None:
         made = tuple(_field(Engagement, each) for each in fields)
     except NotRead:
         return None
-    columns = {"agent_id": "e.agent_id", **_columns(made)}
+    columns = {NOTED: "e.agent_id", **_columns(made)}
     tables = OUTLINE_TABLES if "held" in columns else TABLES
     named = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     return Read(made, replace(OF_PRACTICE, columns=named, tables=tables))

@@ -241,8 +241,10 @@ class Asked:
 
     def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
         given = now.compiler.arguments(self.definition, self.details) if self.definition.args else {}
-        if not self.edge.waits:
+        found = edges.at_hand(now.context, self.edge, parents, given)
+        if found is None and not self.edge.waits:
             found = edges.answers(now.context, self.edge, parents, given)
+        if found is not None:
             _write(self.name, self.shape.complete(now, found), outputs)
             return
         _write(self.name, [None] * len(outputs), outputs)  # keeps its place while the answer is awaited
