@@ -57,8 +57,9 @@ async def load_actor(
     idle_seconds: int,
     attended: bool = True,
     uses: LastUses | None = None,
-) -> Actor | None:
-    """The person behind a session's reference as of `now`, or None where the session is over or unknown.
+) -> tuple[Actor, datetime] | None:
+    """The person behind a session's reference as of `now`, and the last use that is written down. None where the
+    session is over or unknown.
 
     The same statement reads which activation of a policy is the newest; `policy_at` gives the set of that number,
     so that nobody is judged by one that was replaced before the question was asked. Only an attended request counts
@@ -76,9 +77,8 @@ async def load_actor(
         await _used(row["id"], now, uses)
         seen = now
     note(("sessions.id", row["id"]), ("users.id", row["user_id"]))
-    idle = timedelta(seconds=idle_seconds)
-    hold_until(min(row["expires_at"], seen + (min(SEEN_EVERY, idle) if attended else idle)))
-    return await _actor(row, await policy_at(row["activation"] or 0), now, address)
+    hold_until(min(row["expires_at"], seen + timedelta(seconds=idle_seconds)))
+    return await _actor(row, await policy_at(row["activation"] or 0), now, address), seen
 
 
 async def _used(session: UUID, now: datetime, uses: LastUses | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import limits
 from authz.actor import Actor
@@ -17,12 +18,13 @@ from operations.last_use import LastUses
 from resolvers.inforce import InForce
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
-    """A person, and the set by which they were looked at."""
+    """A person, the set by which they were looked at, and the last use of the session that is written down."""
 
     actor: Actor
     in_force: InForce
+    seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
