@@ -31,8 +31,9 @@ test: $(TEST_STAMP) ## run the tests on a real PostgreSQL (ARGS="-k walk" for so
 	@echo "make: running the tests"
 	@$(BIN)/pytest $(ARGS)
 
-fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests at each part of the door
-	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/test_http_fuzz.py $(ARGS)
+fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests, messages and documents at the door and the executor
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/test_http_fuzz.py tests/test_socket_fuzz.py \
+		tests/test_execution_differential.py $(ARGS)
 
 check: $(TEST_STAMP) ## lint, types, policies and the committed snapshots
 	@echo "make: lint"

@@ -18,8 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench import results
 from bench.start import CHECKOUT, SPAREKEY, free_port, wait_for
 
+NO_MEMORY = {"SPAREKEY_LIMIT_ANSWER_CACHE_BYTES": "1"}  # what is given from memory is not admitted, and not refused
 SECONDS = 5
 ROUNDS = 3
 SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
@@ -33,10 +35,14 @@ def main() -> None:
         with _server(folder) as port:
             request = _request(port)
             rounds = [_round(port, request) for _ in range(ROUNDS)]
-    print(f"{'a page of one practice, requests per second':<44} {'offered':>8} {'done':>7} {'refused':>8}  p99 ms")
+    results.keep("overload", list(_table(rounds)), ("uvicorn", "starlette"))
+
+
+def _table(rounds: list[dict[int, dict[str, Any]]]) -> Iterator[str]:
+    yield f"{'a page of one practice, requests per second':<44} {'offered':>8} {'done':>7} {'refused':>8}  p99 ms"
     for name, rate in (("peak: 64 connections, as fast as answered", 0), ("1 × the peak", 1), ("3 × the peak", 3)):
-        _line(name, [each[rate] for each in rounds])
-    print(f"{'done at 3 ×, of the peak':<44} {statistics.median(_done(r[3]) / _done(r[0]) for r in rounds):>8.0%}")
+        yield _line(name, [each[rate] for each in rounds])
+    yield f"{'done at 3 ×, of the peak':<44} {statistics.median(_done(r[3]) / _done(r[0]) for r in rounds):>8.0%}"
 
 
 def _round(port: int, request: bytes) -> dict[int, dict[str, Any]]:
@@ -59,17 +65,17 @@ def _done(result: dict[str, Any]) -> float:
     return _of(result, "200", 0)
 
 
-def _line(name: str, results: list[dict[str, Any]]) -> None:
-    offered = statistics.median(each["offered"] for each in results)
-    done, refused = (statistics.median(_of(each, status, 0) for each in results) for status in ("200", "503"))
-    late, told = (statistics.median(_of(each, status, 2) for each in results) for status in ("200", "503"))
-    print(f"{name:<44} {offered:>8.0f} {done:>7.0f} {refused:>8.0f}  done {late:.0f}, refused {told:.0f}")
+def _line(name: str, measured: list[dict[str, Any]]) -> str:
+    offered = statistics.median(each["offered"] for each in measured)
+    done, refused = (statistics.median(_of(each, status, 0) for each in measured) for status in ("200", "503"))
+    late, told = (statistics.median(_of(each, status, 2) for each in measured) for status in ("200", "503"))
+    return f"{name:<44} {offered:>8.0f} {done:>7.0f} {refused:>8.0f}  done {late:.0f}, refused {told:.0f}"
 
 
 @contextmanager
 def _server(folder: str) -> Iterator[int]:
     port = free_port()
-    environment = {**os.environ, "DATA_DIR": folder, "PORT": str(port), "SPAREKEY_DATABASE_URL": ""}
+    environment = {**os.environ, "DATA_DIR": folder, "PORT": str(port), "SPAREKEY_DATABASE_URL": "", **NO_MEMORY}
     with subprocess.Popen(  # noqa: S603  (our own program)
         [sys.executable, "-c", SPAREKEY], cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL
     ) as server:
@@ -97,7 +103,3 @@ def _post(port: int, content: dict[str, Any], cookie: str) -> tuple[Any, str]:
         if "errors" in answer:
             raise SystemExit(f"the measured page was not answered: {answer['errors']}")
         return answer, str(response.headers["Set-Cookie"] or "").partition(";")[0]
-
-
-if __name__ == "__main__":
-    main()

@@ -62,16 +62,20 @@ class Freshness:
         self._settings = {**server_settings, "default_transaction_read_only": "on"}
         self._connection: asyncpg.Connection | None = None
         self._snapshot = ""
+        self._silent_until = 0.0  # who has just not answered in time is not waited for by everybody
         self._asked: asyncio.Future[bool] | None = None
         self._looking: asyncio.Task[None] | None = None
 
     async def confirm(self) -> bool:
         """Whether all that was committed before this call is known now. When it is not, nothing is remembered."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._silent_until:
+            return False
         if self._asked is None:
-            self._asked = asyncio.get_running_loop().create_future()
+            self._asked = loop.create_future()
         answer = self._asked
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_until_nobody_asks())
+            self._looking = loop.create_task(self._look_until_nobody_asks())
         return await asyncio.shield(answer)
 
     async def _look_until_nobody_asks(self) -> None:
@@ -87,10 +91,14 @@ class Freshness:
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._look()
+        except TimeoutError:
+            self._silent_until = asyncio.get_running_loop().time() + TIMEOUT
+            self.lose()
         except Exception:  # whatever it was, nothing is known; the driver has many words for a lost connection
             self.lose()
-            return False
-        return True
+        else:
+            return True
+        return False
 
     async def _look(self) -> None:
         if self._connection is None or self._connection.is_closed():

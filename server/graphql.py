@@ -35,7 +35,7 @@ from server.body import Asked
 from server.envelope import POLICY
 from server.event_stream import Streams
 from server.http_errors import Code, DocumentRejected, RequestRejected, document_rejected
-from server.metrics import OK, Metrics
+from server.metrics import Metrics
 from server.revalidation import revalidated
 from server.running import Caller, OpenContext
 from server.same_again import KEPT
@@ -101,7 +101,7 @@ class Endpoint:
         return self._made_personal(encoded.response(), sent, context)
 
     def _again(self, request: Request, kept: Kept, kind: str) -> Response:
-        self.metrics.count_request(OK)
+        self.metrics.count_given_again()
         encoded = unchanged.again(kept, kind)
         if request.method in READS:
             encoded = revalidated(encoded, request.headers, self.origins)

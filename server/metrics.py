@@ -33,11 +33,17 @@ class Metrics:
     reload_failing: bool = False
     reloads: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    given_again: int = 0
     room: Room = field(default_factory=Room)
 
     def count_request(self, code: str) -> None:
         """`code` is one of the closed list of `http_errors.py`, or OK."""
         self.requests[code] += 1
+
+    def count_given_again(self) -> None:
+        """An answer from memory is a request that ended well, too."""
+        self.requests[OK] += 1
+        self.given_again += 1
 
     def reloaded(self, outcome: str) -> None:
         self.reloads[outcome] += 1
@@ -81,6 +87,8 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
     for code, count in sorted(metrics.requests.items()):
         requests.add_metric([code], count)
     yield requests
+    again = "Of these, answered from memory: nothing that the answer shows had changed."
+    yield CounterMetricFamily("sparekey_graphql_given_again", again, metrics.given_again)
 
 
 def _room(room: Room) -> Iterator[Metric]:

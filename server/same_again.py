@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import limits
 from server import body
-from server.metrics import OK, Metrics
+from server.metrics import Metrics
 from server.unchanged import Unchanged
 
 KEPT = "sparekey.kept"  # in the scope: the name under which the answer of this request is kept
@@ -71,7 +71,7 @@ class SameAgain:
             self._before.pop(digest, None)
             return False
         self._before.move_to_end(digest)
-        self._metrics.count_request(OK)
+        self._metrics.count_given_again()
         headers = [*before.headers, (REQUEST_ID, secrets.token_hex(16).encode())]
         await send({"type": "http.response.start", "status": before.status, "headers": headers})
         await send({"type": "http.response.body", "body": kept.body if before.has_body else b""})

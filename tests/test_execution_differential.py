@@ -25,7 +25,7 @@ from tests import odd_schema
 from tests.callers import World
 from tests.query_maker import Maker, flags
 
-EXAMPLES = int(os.environ.get("SPAREKEY_FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 
 
 async def both_ways(
@@ -68,12 +68,9 @@ async def test_any_document_over_any_objects_is_answered_as_by_the_library(seed:
 
 def test_what_is_generated_is_worth_comparing() -> None:
     """Most documents are valid, and together they ask for every field of the schema."""
-    sound, words = 0, ""
-    for seed in range(300):
-        text = Maker(odd_schema.SCHEMA.graphql_schema, random.Random(seed)).document(depth=4)
-        sound += not validate(odd_schema.SCHEMA.graphql_schema, parse(text))
-        words += text
-    assert sound > 200
+    documents = [Maker(odd_schema.SCHEMA.graphql_schema, random.Random(seed)).document(depth=4) for seed in range(300)]
+    words = " ".join(documents)
+    assert sum(not validate(odd_schema.SCHEMA.graphql_schema, parse(text)) for text in documents[:40]) > 25
     for name in ("Leaf", "Branch"):
         for field in odd_schema.SCHEMA.graphql_schema.type_map[name].fields:  # type: ignore[attr-defined]
             assert f"{field} " in words, field
@@ -141,7 +138,7 @@ async def test_any_document_over_the_api_is_answered_as_by_the_library(
     chance = random.Random(len(caller))
     client = world.browser(caller)
     asked = failed = 0
-    for _ in range(EXAMPLES // 5):
+    for _ in range(EXAMPLES // 4):
         text = Maker(api.graphql_schema, chance, api_arguments(world, chance), most=25).document(depth=5)
         document = parse(text)
         if validate(api.graphql_schema, document):
@@ -152,5 +149,5 @@ async def test_any_document_over_the_api_is_answered_as_by_the_library(
             contexts = [await world.town.context(client) for _ in range(2)]
             failed += await both_ways(api, document, compiled, variables, (contexts[0], contexts[1]))
             asked += 1
-    assert asked > EXAMPLES // 5
+    assert asked > EXAMPLES // 4
     assert failed < asked

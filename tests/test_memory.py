@@ -56,9 +56,7 @@ def test_what_nobody_watches_spoils_it(kept: Memory[str]) -> None:
 
 
 @pytest.mark.parametrize(("at", "there"), [(-SECOND, False), (0 * SECOND, True), (SECOND, True), (2 * SECOND, False)])
-def test_it_holds_from_when_it_was_made_until_time_changes_it(
-    kept: Memory[str], at: timedelta, there: bool
-) -> None:
+def test_it_holds_from_when_it_was_made_until_time_changes_it(kept: Memory[str], at: timedelta, there: bool) -> None:
     changes = Changes(kept)
     kept.keep("page", "elm", made(changes, ELM, until=NOW + 2 * SECOND), NOW)
     assert (kept.get("page", NOW + at) is not None) is there

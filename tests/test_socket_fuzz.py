@@ -1,6 +1,6 @@
 """Whatever is sent over a socket, in whatever order, it is answered by the protocol or closed by one of its codes.
 
-`SPAREKEY_FUZZ_EXAMPLES=10000` asks for more examples than the few hundred of every run.
+`FUZZ_EXAMPLES=10000` asks for more examples than the few hundred of every run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.http_door import SECRET
 from tests.socket_door import INIT, World, frame, raw, served, shorten, socket, text
 from tests.test_http_fuzz import anything, documents, valid
 
-EXAMPLES = int(os.environ.get("SPAREKEY_FUZZ_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
 FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 TRANSPORT = {1002, 1007, 1009}  # what was sent is no WebSocket, no text, or too long
 CODES_OF_A_CLOSE = {int(code) for code in Close} - {Close.INTERNAL, Close.TRY_AGAIN_LATER} | TRANSPORT

@@ -294,7 +294,7 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
-def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None) -> Town:
+def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None, *, remembers: bool = True) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
     policy = load(POLICIES)
@@ -302,7 +302,7 @@ def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: N
 
     async def open_town(request: RequestFacts) -> Context:
         sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)
-        context = await open_context(request, policy, START, sessions, remembered=remembered)
+        context = await open_context(request, policy, START, sessions, remembered=remembered if remembers else None)
         open_with(context)
         return context
 
@@ -310,6 +310,11 @@ def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: N
         return {"database": True}
 
     app = create_app(
-        schema=schema, open_context=open_town, ready=ready, development=True, clock=clock, remembered=remembered
+        schema=schema,
+        open_context=open_town,
+        ready=ready,
+        development=True,
+        clock=clock,
+        remembered=remembered if remembers else None,
     )
     return Town(app, clock, policy, open_town, remembered)
