@@ -59,6 +59,13 @@ class Actor:
     agents: Mapping[UUID, tuple[Seat, ...]] = field(default_factory=dict)
     members: Mapping[UUID, UUID] = field(default_factory=dict)
 
+    def at(self, now: datetime, address: str) -> Actor:
+        """The same person in another request."""
+        seats = self.own, self.practices, self.agents, self.members
+        return Actor(
+            self.user_id, self.name, self.session_id, self.reauthenticated_at, self.policy, now, address, *seats
+        )
+
     @property
     def operator(self) -> bool:
         return any(seat.held_by == "platform" for seat in self.own)

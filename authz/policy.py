@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from authz.diagnostic import Word
 
@@ -174,7 +174,8 @@ class Class:
 class Policy:
     """One activated set. `digest` is its meaning, `source_digest` its bytes; the first is the identity.
 
-    `classes` is a memory of `authz/seat_class.py`, `waiting` one of `agreement_needed`; they are no part of the value.
+    `classes` is a memory of `authz/seat_class.py`, `waiting` one of `agreement_needed`, `standings` one of
+    `authz/outline.py`; they are no part of the value.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Policy:
         default_factory=dict, init=False, repr=False, compare=False
     )
     waiting: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    standings: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def roles_holding(self, permission: str, held_by: str | None = None) -> tuple[Role, ...]:
         """The roles that give a permission, the smallest first; for agents only where a ceiling lets it through."""

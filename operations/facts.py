@@ -12,6 +12,7 @@ import orjson
 
 from authz.actor import Access
 from authz.life import AgreementFacts, Facts, Grant, Life, life
+from authz.outline import SOME_DAY, Outline
 from errors import EngagementEnded, NotFound, StaleVersion
 from models.connection import Connection
 
@@ -31,6 +32,28 @@ p.closed_at AS practice_closed_at,
     ORDER BY s.id DESC LIMIT 1) AS agreement
 """
 TABLES = "engagements e JOIN agents a ON a.id = e.agent_id JOIN practices p ON p.id = e.practice_id"
+
+# The same, as far as the status depends on it (`authz/outline.py`): what the database says in fewer and smaller values.
+# A grant is its role, `?` where it is not confirmed, and its end, if it has one.
+OUTLINE = {
+    "agent_kind": "a.kind",
+    "held": "g.held",
+    "over": "num_nonnulls(e.ended_at, a.closed_at, p.closed_at) > 0",
+    "suspended": "num_nonnulls(e.suspended_at, a.suspended_at) > 0",
+    "basis": "s.basis",
+    "agent_signed": "s.agent_signed_at IS NOT NULL",
+    "practice_signed": "s.practice_signed_at IS NOT NULL",
+    "waived": "s.waived_at IS NOT NULL",
+    "terminated": "s.terminated_at IS NOT NULL",
+    "effective_on": "s.effective_on",
+    "expires_on": "s.expires_on",
+}
+OUTLINE_TABLES = f"""{TABLES}
+LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', g.role, CASE WHEN g.confirmed_at IS NULL THEN '?' END,
+        to_char(g.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00')), ',' ORDER BY g.role) AS held
+    FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL) g ON TRUE
+LEFT JOIN LATERAL (SELECT * FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
+    ORDER BY s.id DESC LIMIT 1) s ON TRUE"""  # noqa: S608  (our own text)
 
 _LOCK = "SELECT id FROM engagements WHERE id = $1 FOR UPDATE"
 _READ = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = $1"  # noqa: S608  (our own text)
@@ -96,6 +119,17 @@ def facts(row: Row) -> Facts:
         row["agent_closed_at"],
         row["practice_closed_at"],
     )
+
+
+def outline(kind: str, held: str | None, *others: Any) -> Outline:
+    """From the columns of OUTLINE."""
+    return Outline(kind, tuple(map(_grant, held.split(","))) if held else (), *others)
+
+
+def _grant(text: str) -> Grant:
+    role, *rest = text.split()
+    confirmed = None if "?" in rest else SOME_DAY
+    return Grant(role, SOME_DAY, confirmed, next((_at(end) for end in rest if end != "?"), None))
 
 
 def _grants(stored: Any) -> tuple[Grant, ...]:

@@ -17,6 +17,7 @@ from authz.policy import Policy
 from models.connection import client, watched_read
 from models.memory import hold_until, note
 from operations.facts import COLUMNS, TABLES, facts
+from operations.last_use import LastUses
 from operations.session import reference_hash
 
 _SESSION = """
@@ -55,26 +56,36 @@ async def load_actor(
     address: str,
     idle_seconds: int,
     attended: bool = True,
-) -> Actor | None:
-    """The person behind a session's reference as of `now`, or None where the session is over or unknown.
+    uses: LastUses | None = None,
+) -> tuple[Actor, datetime] | None:
+    """The person behind a session's reference as of `now`, and the last use that is written down. None where the
+    session is over or unknown.
 
     The same statement reads which activation of a policy is the newest; `policy_at` gives the set of that number,
     so that nobody is judged by one that was replaced before the question was asked. Only an attended request counts
-    as use of the session: a page that somebody left open must not keep it alive.
+    as use of the session: a page that somebody left open must not keep it alive. `uses` writes it down later.
     """
     since = now - timedelta(seconds=idle_seconds)
+    if uses is not None:
+        await uses.catch_up(now)
     rows = await watched_read(_SESSION, reference_hash(reference), now, since)
     if not rows:
         return None
     (row,) = rows
     seen = row["last_seen_at"]
     if attended and now - seen >= SEEN_EVERY:
-        await client().execute_query_dict(_SEEN, [row["id"], now])
+        await _used(row["id"], now, uses)
         seen = now
     note(("sessions.id", row["id"]), ("users.id", row["user_id"]))
-    idle = timedelta(seconds=idle_seconds)
-    hold_until(min(row["expires_at"], seen + (min(SEEN_EVERY, idle) if attended else idle)))
-    return await _actor(row, await policy_at(row["activation"] or 0), now, address)
+    hold_until(min(row["expires_at"], seen + timedelta(seconds=idle_seconds)))
+    return await _actor(row, await policy_at(row["activation"] or 0), now, address), seen
+
+
+async def _used(session: UUID, now: datetime, uses: LastUses | None) -> None:
+    if uses is None:
+        await client().execute_query_dict(_SEEN, [session, now])
+    else:
+        uses.note(session, now)
 
 
 async def _actor(row: Mapping[str, Any], policy: Policy, now: datetime, address: str) -> Actor:

@@ -19,7 +19,7 @@ from models.memory import hold_until, note, spoil
 from operations.facts import COLUMNS, TABLES
 from operations.session import Visit, reference_hash
 from resolvers import edges, objects
-from resolvers.actors import load_actor
+from resolvers.actors import SEEN_EVERY, load_actor
 from resolvers.execution import RequestFacts, SessionChange
 from resolvers.executor import Ahead
 from resolvers.inforce import InForce
@@ -169,13 +169,38 @@ class Context:
         if self.reference is None:
             return
         if self.remembered is None or not await self._confirmed(self.remembered):
-            self.actor = await self._load_actor()
+            self.actor, _ = await self._load_actor()
             return
-        name = (reference_hash(self.reference), self.request.attended)  # the two hold for different times
-        known = self.remembered.actors.get(name, self.request.now) or await self._recorded(self.remembered, name)
+        if not self.recall():
+            self._become(await self._recorded(self.remembered, self._name(self.reference)))
+
+    def recall(self) -> bool:
+        """Whether somebody could be found in memory, for a request that is confirmed already, without any wait."""
+        reference, remembered = self.request.session_reference, self.remembered
+        if reference is None or remembered is None or not self.request.confirmed:
+            return False
+        self.reference = reference
+        return self._become(remembered.actors.get(self._name(reference), self.request.now))
+
+    def _become(self, known: Known | None) -> bool:
         if known is not None:
             self._use(known.in_force)
-            self.actor = replace(known.actor, now=self.request.now, address=self.request.address)
+            self.actor = known.actor.at(self.request.now, self.request.address)
+            self._note_use(known)
+        return known is not None
+
+    def _note_use(self, known: Known) -> None:
+        """Whatever is answered now may be answered again from memory until the next use has to be written down."""
+        if self.remembered is None or not self.request.attended:
+            return
+        if self.request.now - known.seen >= SEEN_EVERY:
+            self.remembered.uses.note(known.actor.session_id, self.request.now)
+            known.seen = self.request.now
+        hold_until(known.seen + SEEN_EVERY)
+
+    def _name(self, reference: str) -> tuple[bytes, bool]:
+        """Only the attended one keeps the session alive."""
+        return reference_hash(reference), self.request.attended
 
     async def _confirmed(self, remembered: Remembered) -> bool:
         if self.request.confirmed is None:
@@ -184,10 +209,10 @@ class Context:
 
     async def _recorded(self, remembered: Remembered, name: tuple[bytes, bool]) -> Known | None:
         with remembered.changes.recorded() as made:
-            actor = await self._load_actor()
+            actor, seen = await self._load_actor()
         if actor is None:
             return None
-        known = Known(actor, InForce(self.policy, self.policy_activated_at, 0))
+        known = Known(actor, InForce(self.policy, self.policy_activated_at, 0), seen)
         seats = 1 + sum(map(len, (actor.practices, actor.agents)))
         remembered.actors.keep(name, known, made, self.request.now, seats)
         return known
@@ -199,7 +224,7 @@ class Context:
         """Become whoever holds this reference; also to see the seats that a change just gave."""
         self.forget()
         self.reference = reference
-        self.actor = await self._load_actor() if reference else None
+        self.actor, _ = await self._load_actor()
 
     async def refresh(self) -> None:
         await self.sign_in_as(self.reference)
@@ -210,17 +235,19 @@ class Context:
         self.rows = {}
         self.met = {}
 
-    async def _load_actor(self) -> Actor | None:
+    async def _load_actor(self) -> tuple[Actor | None, datetime]:
         if self.reference is None:
-            return None
-        return await load_actor(
+            return None, self.request.now
+        found = await load_actor(
             self.reference,
             self._policy_at,
             self.request.now,
             address=self.request.address,
             idle_seconds=self.sessions.idle_seconds,
             attended=self.request.attended,
+            uses=self.remembered.uses if self.remembered else None,
         )
+        return found or (None, self.request.now)
 
     async def _policy_at(self, activation: int) -> Policy:
         if self.follow is not None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from resolvers.context import Context
 
 Resolve: TypeAlias = Callable[..., Any]
+AtHand: TypeAlias = Callable[["Context", Any, Mapping[str, Any]], Any]
 Make: TypeAlias = Callable[["Context", Mapping[str, Any]], Any]
 Function = TypeVar("Function", bound=Resolve)
 
@@ -41,24 +42,26 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`waits`: whether `resolve` is to be awaited. `one` says more of an edge that leads to one row."""
+    """`waits`: whether `resolve` is to be awaited. `one` says more of an edge that leads to one row. `at_hand` gives an
+    answer that came with the parent, or None where there is none and it has to be waited for."""
 
     resolve: Resolve
     permission: str | None
     waits: bool
     one: One | None = None
+    at_hand: AtHand | None = None
 
 
 EDGES: dict[tuple[type, str], Edge] = {}
 
 
-def edge(parent: type, name: str) -> Callable[[Function], Function]:
+def edge(parent: type, name: str, at_hand: AtHand | None = None) -> Callable[[Function], Function]:
     """Register the function that answers field `name` (in Python's spelling) of `parent`: a coroutine function where
     a query is needed, a plain one where memory is enough."""
     permission = _required(parent, name)
 
     def register(resolve: Function) -> Function:
-        EDGES[parent, name] = Edge(resolve, permission, iscoroutinefunction(resolve))
+        EDGES[parent, name] = Edge(resolve, permission, iscoroutinefunction(resolve), at_hand=at_hand)
         return resolve
 
     return register
@@ -96,6 +99,17 @@ def answers(context: Context, edge: Edge, parents: Sequence[Any], given: Mapping
     """The answers of an edge that does not wait, one for each parent."""
     _check(context, edge, parents)
     return [edge.resolve(context, parent, **given) for parent in parents]
+
+
+def at_hand(context: Context, edge: Edge, parents: Sequence[Any], given: Mapping[str, Any]) -> list[Any] | None:
+    """The answers of an edge that waits, if they are all there without."""
+    if edge.at_hand is None:
+        return None
+    found = [edge.at_hand(context, parent, given) for parent in parents]
+    if None in found:
+        return None
+    _check(context, edge, parents)
+    return found
 
 
 async def awaited(context: Context, edge: Edge, parents: Sequence[Any], given: Mapping[str, Any]) -> list[Any]:
@@ -136,5 +150,5 @@ def _check(context: Context, edge: Edge, parents: Sequence[Any]) -> None:
 
 def _place(root: Any) -> Place:
     if isinstance(root, Practice):
-        return Place(frozenset({UUID(root.id)}))
-    return Place(agent=UUID(root.id)) if isinstance(root, Agent) else PLATFORM
+        return Place(frozenset({root.row["id"]}))
+    return Place(agent=root.row["id"]) if isinstance(root, Agent) else PLATFORM

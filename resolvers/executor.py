@@ -8,7 +8,7 @@ operation, so that what it answers and how it tells errors is its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,17 +23,16 @@ from graphql import (
     get_named_type,
     visit,
 )
-from graphql.execution import get_argument_values
 from graphql.execution.collect_fields import FieldDetailsList
 from strawberry import UNSET
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers import edges
-from resolvers.selection import STRAWBERRY, Asked, NotCompiled, Pass, Selection, selection
+from resolvers import arguments, edges
+from resolvers.arguments import STRAWBERRY, Arguments, Convert
+from resolvers.selection import Asked, NotCompiled, Pass, Selection, Shape, selection
 
 Key: TypeAlias = tuple[object, ...]
-Convert: TypeAlias = Callable[[Any, dict[str, Any]], dict[str, Any]]  # a field's arguments as its function takes them
 MOST = 64  # selections kept for a document: each combination of variables in @skip and @include makes its own
 
 
@@ -43,6 +42,11 @@ class Compiled:
 
     conditions: tuple[str, ...]
     selections: dict[Key, Selection | None] = field(default_factory=dict)
+    arguments: dict[int, Arguments | None] = field(default_factory=dict)  # by the field's node
+    straight: dict[Key, Any] = field(default_factory=dict)  # how operations are executed (`straight.py`)
+
+    def conditions_of(self, variables: Mapping[str, Any]) -> Key:
+        return tuple(variables.get(name) for name in self.conditions)
 
     @classmethod
     def of(cls, document: DocumentNode) -> Compiled:
@@ -74,31 +78,50 @@ class Ahead:
     convert: Convert
     known: dict[int, dict[str, Any]] = field(default_factory=dict)  # arguments by the field's node
 
-    def below(self, info: strawberry.Info, parent: type, name: str) -> dict[str, Any] | None:
-        """The arguments with which field `name` of `parent` is asked right below the field that `info` is about; None
-        where it is not, or where that is not known yet: the first time a document is executed."""
+    def of(self, variables: Any) -> Ahead:
+        """The same for another execution, under which the same fields are asked for."""
+        return Ahead(self.compiled, self.operation, self.conditions, variables, self.convert)
+
+    def below(self, info: strawberry.Info, parent: type, name: str) -> tuple[dict[str, Any], Shape] | None:
+        """With which arguments, and for what, field `name` of `parent` is asked right below the field that `info` is
+        about. None where it is not asked once, or where that is not known yet: the first time a document is executed.
+        """
         raw = info._raw_info
         key = (self.operation, get_named_type(raw.return_type).name, self.conditions, *map(id, raw.field_nodes))
         found = self.compiled.selections.get(key)
         edge = edges.known(parent, name)
-        for each in found.fields if found else ():
-            if isinstance(each, Asked) and each.edge is edge:
-                return self.arguments(each.definition, each.details)
-        return None
+        asked = [each for each in (found.fields if found else ()) if isinstance(each, Asked) and each.edge is edge]
+        if len(asked) != 1:
+            return None
+        return self.arguments(asked[0].definition, asked[0].details), asked[0].shape
 
     def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
-        """What was given for a field, in Python's names and values; an argument left out is None, like null."""
+        """What was given for an edge, in Python's names and values; an argument left out is None, like null."""
         node = id(details[0].node)
         if node not in self.known:
-            self.known[node] = self._arguments(definition, details)
+            converted = self.converted(definition, details)
+            names = [argument.python_name for argument in definition.extensions[STRAWBERRY].arguments]
+            self.known[node] = {name: None if (v := converted.get(name)) is UNSET else v for name in names}
         return self.known[node]
 
-    def _arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
-        given = get_argument_values(definition, details[0].node, self.variables, None, True)
-        field_ = definition.extensions[STRAWBERRY]
-        converted = self.convert(field_, given)
-        names = (argument.python_name for argument in field_.arguments)
-        return {name: None if (value := converted.get(name)) is UNSET else value for name in names}
+    def converted(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
+        """What was given for a field, in Python's names and values."""
+        node, kept = details[0].node, self.compiled.arguments
+        arguments_ = kept.get(id(node))
+        found = arguments_.given(self.variables.coerced) if arguments_ else None
+        if found is not None:
+            return found
+        converted = arguments.by_the_library(definition, node, self.variables, self.convert)
+        if id(node) not in kept:
+            kept[id(node)] = arguments.of(definition, node, converted)
+        return converted
+
+    # As `Compiler`, while nothing has to be compiled.
+    def collect_subfields(self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList) -> Any:
+        raise NotCompiled
+
+    def possible_types(self, type_: Any) -> Iterable[GraphQLObjectType]:
+        raise NotCompiled
 
 
 def _unchanged(field: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -112,15 +135,17 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self, *arguments: Any, compiled: Compiled | None = None, convert: Convert = _unchanged, **options: Any
     ) -> None:
         super().__init__(*arguments, **options)
-        self.ahead = self._ahead(compiled, convert) if compiled is not None else None
+        self._tell(self._ahead(compiled, convert) if compiled is not None else None)
+
+    def _tell(self, ahead: Ahead | None) -> None:
+        self.ahead = ahead
         if hasattr(self.context_value, "ahead"):
-            self.context_value.ahead = self.ahead
+            self.context_value.ahead = ahead
 
     def _ahead(self, compiled: Compiled, convert: Convert) -> Ahead:
         coerced = self.variable_values.coerced
-        conditions = tuple(coerced.get(name) for name in compiled.conditions)
         name = self.operation.name.value if self.operation.name else None
-        return Ahead(compiled, name, conditions, self.variable_values, convert)
+        return Ahead(compiled, name, compiled.conditions_of(coerced), self.variable_values, convert)
 
     def complete_object_value(
         self,
@@ -151,7 +176,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return outputs[0]
 
     def _by_the_library(self, asked: tuple[Any, ...]) -> Any:
-        self.ahead = None
+        self._tell(None)
         return super().complete_object_value(*asked)
 
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection | None:

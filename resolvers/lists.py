@@ -57,6 +57,14 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """What is shown of the row that a list belongs to."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A filter: SQL with `%s` for each value."""
 
@@ -94,21 +102,27 @@ class Lists:
         selection.note()
         return await self._pages.load((selection, asked))
 
-    async def page_and_parent(self, selection: Selection, asked: Cut, parent: str) -> Row | None:
-        """The parent's row, and in the same statement the page below it, kept for whoever asks for that.
-
-        `parent` selects the parent's id as `parent` and its columns with HOUSE before their names.
-        """
+    async def page_and_parent(
+        self, selection: Selection, asked: Cut, parent: Parent, listing: Listing
+    ) -> tuple[Row, Part] | None:
+        """The parent's row, if there is one, and in the same statement the page below it. `listing` is the
+        selection's, maybe with other columns."""
         selection.note()
         statement = _Statement()
-        inner = _page(statement, selection, asked)
-        around = f"({parent} WHERE id = {statement.value(selection.parent)}) AS parents"
-        sql = f"SELECT parents.*, page.* FROM {around} LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
+        inner = _page(statement, Selection(listing, selection.parent, selection.conditions), asked)
+        house = ", ".join(f"{name} AS {HOUSE}{name}" for name in parent.columns)
+        around = f"(SELECT id AS parent, {house} FROM {parent.table} WHERE id = {statement.value(selection.parent)})"  # noqa: S608  (our own text)
+        shown = ", ".join(f"parents.{HOUSE}{name}" for name in parent.columns)
+        order = "DESC" if asked.backwards else "ASC"
+        sql = (
+            f"SELECT {shown}, page.* FROM {around} AS parents LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
+            f" ORDER BY page.sort_key {order}"
+        )
         found = await watched_read(sql, *statement.values)
-        rows = [row for row in found if row["sort_key"] is not None]
-        rows.sort(key=lambda row: row["sort_key"], reverse=asked.backwards)
-        self._pages.prime((selection, asked), part(rows, asked))
-        return Beside(found[0], HOUSE) if found else None
+        if not found:
+            return None
+        rows = found if found[0]["sort_key"] is not None else []
+        return Beside(found[0], HOUSE), part(rows, asked)
 
     async def count(self, selection: Selection) -> int:
         selection.note()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -50,7 +51,7 @@ Row: TypeAlias = Mapping[str, Any]
 _AGENT_KINDS = {kind.value: kind for kind in AgentKind}
 _PRACTICE_KINDS = {kind.value: kind for kind in PracticeKind}
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}
-_STATUSES = {status.value: status for status in EngagementStatus}
+ENGAGEMENT_STATUSES = {status.value: status for status in EngagementStatus}
 
 
 Made = TypeVar("Made", bound=Node)
@@ -68,8 +69,16 @@ def _made(type_: type[Node], /, **fields: Callable[[Any], Any]) -> None:
     MADE.update({(type_, name): make for name, make in fields.items()})
 
 
-def _column(name: str) -> Callable[[Any], Any]:
-    return lambda found: found.row[name]
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field that is made of one column of the object's row; None makes it what is stored."""
+
+    name: str
+    of: Callable[[Any], Any] | None = None
+
+    def __call__(self, found: Node) -> Any:
+        stored = found.row[self.name]
+        return stored if self.of is None else self.of(stored)
 
 
 def user(row: Row) -> User:
@@ -82,10 +91,10 @@ def practice(row: Row) -> Practice:
 
 _made(
     Practice,
-    id=lambda found: _id(found.row["id"]),
-    name=_column("name"),
-    kind=lambda found: _PRACTICE_KINDS[found.row["kind"]],
-    incorporated=_column("incorporated"),
+    id=Column("id", str),
+    name=Column("name"),
+    kind=Column("kind", _PRACTICE_KINDS.__getitem__),
+    incorporated=Column("incorporated"),
 )
 
 
@@ -121,15 +130,15 @@ def _agent_status(row: Row) -> AgentStatus:
 
 _made(
     Agent,
-    id=lambda found: _id(found.row["id"]),
-    kind=lambda found: _AGENT_KINDS[found.row["kind"]],
-    legal_name=_column("legal_name"),
-    city=_column("city"),
-    address=_column("address"),
-    phone=_column("phone"),
-    email=_column("email"),
+    id=Column("id", str),
+    kind=Column("kind", _AGENT_KINDS.__getitem__),
+    legal_name=Column("legal_name"),
+    city=Column("city"),
+    address=Column("address"),
+    phone=Column("phone"),
+    email=Column("email"),
     status=lambda found: _agent_status(found.row),
-    verified_at=_column("verified_at"),
+    verified_at=Column("verified_at"),
 )
 
 
@@ -234,17 +243,17 @@ _made(
     facts=lambda found: facts(found.row),
     until=lambda found: changes_at(found.facts, *found.seen),
     life=lambda found: _life(found),
-    id=lambda found: _id(found.row["id"]),
-    purpose=lambda found: _PURPOSES[found.row["purpose"]],
-    status=lambda found: _STATUSES[found.life.status.value],
+    id=Column("id", str),
+    purpose=Column("purpose", _PURPOSES.__getitem__),
+    status=lambda found: ENGAGEMENT_STATUSES[found.life.status.value],
     blockers=lambda found: _blockers(found.life),
-    version=_column("version"),
-    started_at=_column("started_at"),
-    expires_at=_column("expires_at"),
-    auto_extend=_column("auto_extend"),
+    version=Column("version"),
+    started_at=Column("started_at"),
+    expires_at=Column("expires_at"),
+    auto_extend=Column("auto_extend"),
     ended_at=lambda found: found.life.ended_at,
     end_reason=lambda found: EndReason(found.life.end_reason) if found.life.end_reason else None,
-    last_used_at=_column("last_used_at"),
+    last_used_at=Column("last_used_at"),
 )
 
 

@@ -16,12 +16,13 @@ from models.connection import Row
 from models.identifier import parse
 from models.memory import note
 from operations.facts import COLUMNS, TABLES
-from resolvers import objects
+from resolvers import objects, reads
 from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.filters import engagement_status
-from resolvers.lists import Condition, Listing, Selection
-from resolvers.paging import Part, cursor, cut
+from resolvers.lists import Condition, Listing, Parent, Selection
+from resolvers.paging import Cut, Part, cursor, cut
+from resolvers.reads import OF_PRACTICE
 from schema.agent import (
     Agent,
     AgentConnection,
@@ -45,11 +46,7 @@ MEMBERS = Listing("members", "m.*", "agent_members m", "m.id", "m.agent_id", wat
 MEMBER_OF = Listing(
     "member-of", "m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL", "agent_members"
 )
-OF_PRACTICE = Listing("engagements", COLUMNS, TABLES, "e.id", "e.practice_id", watched="engagements")
-PARENT = """
-SELECT id AS parent, id AS house_id, name AS house_name, kind AS house_kind, incorporated AS house_incorporated
-FROM practices
-"""
+PARENT = Parent("practices", ("id", "name", "kind", "incorporated"))
 OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id", watched="engagements")
 AUDIT_EVENTS = Listing("audit", "v.*", "audit_events v", "v.sequence", "v.chain_id")
 
@@ -190,24 +187,58 @@ async def _members(context: Context, selection: Selection, asked: Mapping[str, A
     return await _connection(context, selection, asked, (AgentMemberConnection, AgentMemberEdge, node))
 
 
-async def practice_row(context: Context, key: UUID, info: strawberry.Info) -> Row | None:
-    """A practice's row by its id; in one statement with the page of its engagements where that is asked for, too."""
-    asked = context.ahead.below(info, Practice, "engagements") if context.ahead else None
-    if asked is None:
-        return await context.row("practice", key)
+@dataclass(frozen=True, slots=True)
+class Along:
+    """A page of engagements that was read along with its practice's row: how it was asked for, and what it is."""
+
+    asked: Mapping[str, Any]
+    page: Listed
+    hot: bool  # of the columns that a compiled selection asks for, and no others
+
+
+async def practice(context: Context, key: UUID, info: strawberry.Info) -> Practice | None:
+    """A practice by its id; read in one statement with the page of its engagements where that is asked for, too."""
+    below = context.ahead.below(info, Practice, "engagements") if context.ahead else None
+    asked = _cut_of_engagements(below[0]) if below else None
+    if below is None or asked is None:
+        row = await context.row("practice", key)
+        return objects.practice(row) if row else None
     note(("practices.id", key))
-    selection = _of_practice(context, key, asked["status"])
+    read, selection = reads.of_page(below[1]), _of_practice(context, key, below[0]["status"])
+    found = await context.lists.page_and_parent(selection, asked, PARENT, read.listing if read else OF_PRACTICE)
+    if found is None:
+        return None
+    node: Callable[[Row], Any] = _as_it_is if read else context.engagement
+    made = objects.practice(found[0])
+    made.along = Along(below[0], Listed(selection, found[1], EngagementEdge, node), read is not None)
+    return made
+
+
+def _cut_of_engagements(asked: Mapping[str, Any]) -> Cut | None:
     try:
-        part = cut(OF_PRACTICE.name, **{name: value for name, value in asked.items() if name != "status"})
+        return cut(OF_PRACTICE.name, **{name: value for name, value in asked.items() if name != "status"})
     except InvalidInput:  # the edge will say so, at its place
-        return await context.row("practice", key)
-    return await context.lists.page_and_parent(selection, part, PARENT)
+        return None
 
 
-@edge(Practice, "engagements")
+def _as_it_is(row: Row) -> Row:
+    return row
+
+
+def _along(context: Context, practice: Practice, asked: Mapping[str, Any]) -> EngagementConnection | None:
+    along: Along | None = practice.along
+    if along is None or along.asked != asked or (along.hot and context.ahead is None):
+        return None
+    return EngagementConnection(listed=along.page)
+
+
+@edge(Practice, "engagements", at_hand=_along)
 async def engagements_of_practice(
     context: Context, practice: Practice, status: list[EngagementStatus] | None, **asked: Any
 ) -> EngagementConnection:
+    found = _along(context, practice, {**asked, "status": status})
+    if found is not None:
+        return found
     return await _engagements(context, _of_practice(context, UUID(practice.id), status), asked)
 
 

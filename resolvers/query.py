@@ -69,8 +69,7 @@ class Query:
         extensions=[*requires("practice.profile.read", places.practice), Hidden()],
     )
     async def practice(self, info: strawberry.Info, access: Access, id: Id) -> Practice | None:
-        row = await pages.practice_row(context_of(info), access.place.practice, info)
-        return objects.practice(row) if row else None
+        return await pages.practice(context_of(info), access.place.practice, info)
 
     @strawberry.field(
         description="The practices whose profile you may read, in the order in which they were founded.",

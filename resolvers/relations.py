@@ -8,7 +8,7 @@ import strawberry
 
 from authz.actor import Place
 from authz.decide import permissions
-from authz.life import Facts, agreement_state, grant_status
+from authz.life import Facts, Grant, agreement_state, grant_status
 from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
@@ -29,6 +29,7 @@ from schema.problem import AlreadyEngaged, NotPermitted, StaleVersion
 TOKENS = Listing("tokens", "k.*", "connect_tokens k", "k.id", "k.agent_id")
 _GRANT_STATUSES = {status.value: status for status in GrantStatus}
 MOST_TOKENS = 100  # the newest ones; older tokens are history that the audit keeps
+
 
 def _practice(context: Context, row: Row) -> Practice:
     return objects.practice(row)
@@ -124,15 +125,16 @@ def external_ref(context: Context, engagement: Engagement) -> str | None:
 @edge(Engagement, "roles")
 def roles_of_engagement(context: Context, engagement: Engagement) -> list[RoleGrant]:
     hold_until(engagement.until)
-    return [
-        RoleGrant(
-            row={"role": stored.role, "granted_by_id": stored.granted_by},
-            status=_GRANT_STATUSES[grant_status(stored, context.request.now)],
-            granted_at=stored.granted_at,
-            expires_at=stored.expires_at,
-        )
-        for stored in engagement.facts.grants
-    ]
+    return [grant(stored, grant_status(stored, context.request.now)) for stored in engagement.facts.grants]
+
+
+def grant(stored: Grant, status: str) -> RoleGrant:
+    return RoleGrant(
+        row={"role": stored.role, "granted_by_id": stored.granted_by},
+        status=_GRANT_STATUSES[status],
+        granted_at=stored.granted_at,
+        expires_at=stored.expires_at,
+    )
 
 
 @edge(RoleGrant, "role")

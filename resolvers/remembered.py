@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import limits
 from authz.actor import Actor
 from models.freshness import Freshness
 from models.memory import Changes, Memory
+from operations.last_use import LastUses
 from resolvers.inforce import InForce
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
-    """A person, and the set by which they were looked at."""
+    """A person, the set by which they were looked at, and the last use of the session that is written down."""
 
     actor: Actor
     in_force: InForce
+    seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Remembered:
         self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))
         self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
         self.changes = Changes(self.actors, self.answers)
+        self.uses = LastUses()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
     async def confirm(self) -> bool:
@@ -46,4 +50,5 @@ class Remembered:
         return await self.freshness.confirm()
 
     async def close(self) -> None:
+        await self.uses.close()
         await self.freshness.close()

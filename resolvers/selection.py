@@ -23,6 +23,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, Protocol, TypeAlias
 
+from asyncpg import Record
 from graphql import (
     GraphQLField,
     GraphQLObjectType,
@@ -37,13 +38,16 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import gather_with_cancel
 
 from resolvers import edges, leaves
+from resolvers.arguments import STRAWBERRY
 from resolvers.edges import Edge
 from resolvers.leaves import Unexpected
 from schema.node import MADE
 
 Output: TypeAlias = dict[str, Any]
 
-STRAWBERRY = "strawberry-definition"  # where the library keeps its own definition of a GraphQL type or field
+
+# How selections of a class are answered from rows, for those that can be. `resolvers/reads.py` fills it in.
+READS: dict[type, Callable[[tuple[Field, ...]], Read | None]] = {}
 
 
 class NotCompiled(Exception):
@@ -102,15 +106,25 @@ class Field(Protocol):
     def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None: ...
 
 
+class Read(Protocol):
+    """How objects are answered that are still rows (`resolvers/reads.py`)."""
+
+    def complete(self, now: Pass, rows: Sequence[Any]) -> list[Output]: ...
+
+
 @dataclass(slots=True)
 class Selection:
     """The fields of an object. `origin` is the class its objects have."""
 
     origin: type
     fields: tuple[Field, ...] = ()
+    read: Read | None = None
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        if not set(map(type, values)) <= {self.origin}:
+        kinds = set(map(type, values))
+        if kinds == {Record} and self.read is not None:
+            return self.read.complete(now, values)
+        if not kinds <= {self.origin}:
             raise Unexpected
         outputs: list[Output] = [{} for _ in values]
         if outputs:
@@ -206,6 +220,7 @@ class Plain:
     """An attribute of the object."""
 
     name: str
+    attribute: str
     value: Callable[[Any], Any]
     shape: Shape
 
@@ -218,6 +233,7 @@ class Asked:
     """An edge, asked for all parents at once."""
 
     name: str
+    attribute: str
     edge: Edge
     shape: Shape
     definition: GraphQLField
@@ -225,16 +241,16 @@ class Asked:
 
     def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
         given = now.compiler.arguments(self.definition, self.details) if self.definition.args else {}
-        if not self.edge.waits:
+        found = edges.at_hand(now.context, self.edge, parents, given)
+        if found is None and not self.edge.waits:
             found = edges.answers(now.context, self.edge, parents, given)
+        if found is not None:
             _write(self.name, self.shape.complete(now, found), outputs)
             return
         _write(self.name, [None] * len(outputs), outputs)  # keeps its place while the answer is awaited
         now.waiting.append(self._later(now, parents, outputs, given))
 
-    async def _later(
-        self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output], given: dict[str, Any]
-    ) -> None:
+    async def _later(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output], given: dict[str, Any]) -> None:
         found = await edges.awaited(now.context, self.edge, parents, given)
         await now.then(lambda then: _write(self.name, self.shape.complete(then, found), outputs))
 
@@ -250,7 +266,9 @@ def selection(compiler: Compiler, type_: GraphQLObjectType, details: FieldDetail
     if collected.new_defer_usages:
         raise NotCompiled
     found = collected.grouped_field_set.items()
-    return Selection(_origin(type_), tuple(_field(compiler, type_, name, inner) for name, inner in found))
+    origin = _origin(type_)
+    fields = tuple(_field(compiler, type_, name, inner) for name, inner in found)
+    return Selection(origin, fields, READS[origin](fields) if origin in READS else None)
 
 
 def _field(compiler: Compiler, parent: GraphQLObjectType, name: str, details: FieldDetailsList) -> Field:
@@ -262,18 +280,20 @@ def _field(compiler: Compiler, parent: GraphQLObjectType, name: str, details: Fi
     if definition is None or ours is None or ours.extensions:
         raise NotCompiled
     if ours.is_basic_field:
-        return Plain(name, _getter(_origin(parent), ours.python_name), _shape(compiler, definition.type, details))
+        value = _getter(_origin(parent), ours.python_name)
+        return Plain(name, ours.python_name, value, shape(compiler, definition.type, details))
     edge = edges.known(_origin(parent), ours.python_name)
     if edge is None:
         raise NotCompiled
-    return Asked(name, edge, _shape(compiler, definition.type, details), definition, details)
+    return Asked(name, ours.python_name, edge, shape(compiler, definition.type, details), definition, details)
 
 
 def _getter(origin: type, name: str) -> Callable[[Any], Any]:
     return MADE.get((origin, name)) or attrgetter(name)
 
 
-def _shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
+def shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
+    """How values of this type are completed. Raises NotCompiled."""
     if is_non_null_type(type_):
         return NotNull(_bare(compiler, type_.of_type, details))
     return Nullable(_bare(compiler, type_, details))
@@ -281,7 +301,7 @@ def _shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsLi
 
 def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:
     if is_list_type(type_):
-        return Items(_shape(compiler, type_.of_type, details))
+        return Items(shape(compiler, type_.of_type, details))
     if is_leaf_type(type_):
         return Leaf(leaves.of(type_))
     if is_object_type(type_):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -42,6 +43,7 @@ async def _audit_events(
 
 @strawberry.type(description="A therapy practice. It lets agents in, says what they can do, and takes it back.")
 class Practice(Node):
+    along: strawberry.Private[Any] = dataclasses.field(default=None, repr=False, compare=False)  # read with its row
     name: str = field(description="The name clients know it by.")
     kind: PracticeKind = field(description="How it is organised.")
     incorporated: bool = field(description="Whether it is a corporation or a similar legal body.")

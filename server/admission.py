@@ -90,7 +90,7 @@ class Admission:
 
         try:
             async with asyncio.timeout_at((deadline.moment() or 0) + GRACE_SECONDS) as last_resort:
-                await self._app(scope, request.receive, send_and_leave)
+                await self._app(scope, request, send_and_leave)
         except TimeoutError:
             if not last_resort.expired():
                 raise
@@ -103,7 +103,7 @@ def _seconds(scope: Scope) -> int:
     return limits.of("decision_seconds" if scope["path"].startswith(DECISIONS) else "request_seconds")
 
 
-class Arrived:
+class Arrived(body.Here):
     """A request whose body was read. The application reads it again, and meets there what went wrong: it answers a
     body that is too long or too slow in its own order of checks, and in the media type that the client takes."""
 
@@ -124,7 +124,7 @@ class Arrived:
         except RequestRejected as fault:
             return cls(receive, fault=fault)
 
-    async def receive(self) -> Message:
+    async def __call__(self) -> Message:
         if self._fault is not None:
             raise self._fault
         if self._read:

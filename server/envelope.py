@@ -7,11 +7,11 @@ request and breaks cancellation. A header that an answer sets itself is left as 
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from collections.abc import Callable, Mapping
 
 import orjson
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +30,7 @@ SECURITY: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 POLICY = "Sparekey-Policy"  # the digest of the set by which the answer was decided
+REQUEST_ID, POLICY_NAME = b"x-request-id", POLICY.lower().encode()
 HSTS = "max-age=63072000; includeSubDomains"
 
 
@@ -41,7 +42,7 @@ class Envelope:
     def __init__(self, app: ASGIApp, *, https: bool, digest: Callable[[], str]) -> None:
         self._app = app
         self._digest = digest
-        self._headers = headers(https)
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers(https).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,18 +73,20 @@ class Envelope:
         return _answer(431, error(Code.HEADERS_TOO_LARGE, "send shorter headers"), Connection="close")
 
     def _complete(self, message: Message, request_id: str) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in self._headers.items():
-            headers.setdefault(name, value)
-        headers["X-Request-ID"] = request_id
-        if digest := self._digest():
-            headers.setdefault(POLICY, digest)
+        """What the answer says itself stays, but for the request's id."""
+        given = [header for header in message.get("headers", ()) if header[0] != REQUEST_ID]
+        names = {name for name, _ in given}
+        given += [header for header in self._headers if header[0] not in names]
+        given.append((REQUEST_ID, request_id.encode()))
+        if POLICY_NAME not in names and (digest := self._digest()):
+            given.append((POLICY_NAME, digest.encode()))
+        message["headers"] = given
 
 
 def _id_of(headers: Headers) -> str:
     """The caller's own id where it is harmless in a log, otherwise a new one."""
     given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def _answer(status: int, body: ErrorBody, **headers: str) -> Response:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 from starlette.datastructures import Headers
@@ -37,7 +38,12 @@ COMPLETE = b"event: complete\ndata:\n\n"
 
 def is_wanted(headers: Headers) -> bool:
     """Whether the client names it, and likes nothing better that a POST could be answered with."""
-    parts = ", ".join(headers.getlist("accept")).split(",")
+    return _wants(", ".join(headers.getlist("accept")))
+
+
+@lru_cache(maxsize=256)
+def _wants(accept: str) -> bool:
+    parts = accept.split(",")
     ranges = [media.parse(part, place) for place, part in enumerate(parts)]
     named = [each for each in ranges if each.type == EVENT_STREAM and each.quality > 0 and each.utf8]
     others = [each for each in ranges if max(each.specificity(media.JSON), each.specificity(media.GRAPHQL)) >= 0]

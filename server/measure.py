@@ -48,9 +48,18 @@ class Operation:
 class Measure:
     operations: tuple[Operation, ...]
     fragments: Mapping[str, Shape]  # in an order in which each stands after those it spreads
+    counted: dict[int, int] = field(default_factory=dict, compare=False)  # nodes by operation, where no variable counts
 
     def nodes(self, operation: Operation, variables: Mapping[str, object]) -> int:
         """The estimated number of nodes in the answer to this operation with these variables."""
+        found = self.counted.get(id(operation))
+        if found is None:
+            found = self._nodes(operation, variables)
+            if not any(shape.has_variable_sizes for shape in (operation.shape, *self.fragments.values())):
+                self.counted[id(operation)] = found
+        return found
+
+    def _nodes(self, operation: Operation, variables: Mapping[str, object]) -> int:
         given = {**operation.defaults, **variables}
         known: dict[str, int] = {}
         for name, fragment in self.fragments.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -48,6 +49,7 @@ def parse(text: str, position: int = 0) -> Range:
     return Range(name.lower(), {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs}, position)
 
 
+@lru_cache(maxsize=256)
 def answer_type(accept: str | None) -> str | None:
     """The media type to answer with, or None when the client takes neither."""
     if accept is None or not accept.strip():
@@ -69,6 +71,7 @@ def accepts_html(accept: str | None) -> bool:
     return any(parse(part).type == "text/html" and parse(part).quality > 0 for part in (accept or "").split(","))
 
 
+@lru_cache(maxsize=256)
 def is_json(content_type: str) -> bool:
     given = parse(content_type)
     return given.type == JSON and given.utf8

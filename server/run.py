@@ -26,7 +26,7 @@ from server.http_protocol import BoundedHttpProtocol
 from server.socket_protocol import BoundedSocketProtocol
 
 OTHER_FILES = 256  # libraries, the database, policies
-COLLECTED_AFTER = (1_000, 20, 300)  # of Python's three generations; 700, 10 and 10 are its defaults
+COLLECTED_AFTER = (20_000, 20, 15)  # of Python's three generations; 700, 10 and 10 are its defaults
 CLOSING_SECONDS = 2  # for units of work without a caller, the database and the interpreter
 
 

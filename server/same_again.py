@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import uuid
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,7 +72,7 @@ class SameAgain:
             return False
         self._before.move_to_end(digest)
         self._metrics.count_given_again()
-        headers = [*before.headers, (REQUEST_ID, uuid.uuid4().hex.encode())]
+        headers = [*before.headers, (REQUEST_ID, secrets.token_hex(16).encode())]
         await send({"type": "http.response.start", "status": before.status, "headers": headers})
         await send({"type": "http.response.body", "body": kept.body if before.has_body else b""})
         return True
@@ -114,14 +114,21 @@ async def _too_late() -> Message:
     raise body.too_slow()
 
 
+class Replayed:
+    """What was received first, once more, and then the rest."""
+
+    def __init__(self, first: Message, receive: Receive) -> None:
+        self._first: Message | None = first
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        first, self._first = self._first, None
+        return await self._receive() if first is None else first
+
+
+class Whole(Replayed, body.Here):
+    """A request whose body was in one piece."""
+
+
 def _replayed(first: Message, receive: Receive) -> Receive:
-    given = False
-
-    async def replayed() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return first
-
-    return replayed
+    return Replayed(first, receive) if first.get("more_body") else Whole(first, receive)

@@ -16,7 +16,7 @@ from models.migrate import is_current, migrate
 from models.unit_of_work import settle
 from operations import pepper, stretching
 from operations import policy as activations
-from resolvers.context import Context, Sessions, open_context
+from resolvers.context import Context, Sessions
 from resolvers.execution import RequestFacts
 from resolvers.remembered import Remembered
 from resolvers.schema import schema
@@ -99,12 +99,16 @@ class Service:
         """Refuses with 503 where this worker cannot confirm in time which set is in force."""
         known = self.follower.in_force
         sessions = Sessions(self.settings.session_idle_seconds, self.settings.session_absolute_seconds)
+        context = Context(
+            request, known.policy, known.activated_at, sessions, follow=self.follower.at, remembered=self.remembered
+        )
+        if context.recall():
+            return context
         try:
             asked = freshness.TIMEOUT if request.confirmed is False else 0  # the database, once, in vain
             async with asyncio.timeout(CONFIRM_SECONDS - asked):
-                return await open_context(
-                    request, known.policy, known.activated_at, sessions, self.follower.at, self.remembered
-                )
+                await context.begin()
+            return context
         except Exception as fault:
             if isinstance(fault, Unconfirmed) or unreachable(fault):
                 raise RequestRejected(503, Code.BUSY, UNCONFIRMED, Retry_After="1") from None

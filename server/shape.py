@@ -74,6 +74,11 @@ class Shape:
     entries: list[Entry] = field(default_factory=list)
     spreads: list[Spread] = field(default_factory=list)
 
+    @property
+    def has_variable_sizes(self) -> bool:
+        sizes = [entry.size for entry in self.entries if isinstance(entry.size, PageSize)]
+        return any(isinstance(end, str) for size in sizes for end in (size.first, size.last))
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:

@@ -51,6 +51,7 @@ class Unchanged:
 
     def __init__(self, remembered: Remembered | None) -> None:
         self._remembered = remembered
+        self.keeps = remembered is not None and remembered.answers.most > OVERHEAD
 
     async def confirm(self) -> bool:
         """Whether what is remembered is known to be true for a request that is here."""
@@ -63,7 +64,7 @@ class Unchanged:
     @contextmanager
     def recorded(self, question: Question) -> Iterator[Recording | None]:
         """What is read inside may be kept afterwards."""
-        if self._remembered is None or not question.facts.confirmed:
+        if self._remembered is None or not question.facts.confirmed or not self.keeps:
             yield None
             return
         with self._remembered.changes.recorded() as made:

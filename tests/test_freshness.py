@@ -18,7 +18,8 @@ from models.identifier import uuid7
 from models.memory import Changes, Memory
 from resolvers.context import WATCHED
 from resolvers.lists import Listing
-from resolvers.pages import MEMBER_OF, MEMBERS, OF_AGENT, OF_PRACTICE, STAFF, STAFF_OF
+from resolvers.pages import MEMBER_OF, MEMBERS, OF_AGENT, STAFF, STAFF_OF
+from resolvers.reads import OF_PRACTICE
 from tests.town import Agency, House, Town
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

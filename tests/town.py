@@ -294,9 +294,7 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
-def build(
-    clock: Clock, open_with: Callable[[Context], None] = lambda context: None, *, remembers: bool = True
-) -> Town:
+def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None, *, remembers: bool = True) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
     policy = load(POLICIES)

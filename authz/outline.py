@@ -1,0 +1,91 @@
+"""The status of an engagement from the little that it depends on, worked out once for all that are alike in it.
+
+A page shows many engagements of few sorts: this kind of agent, these roles, an agreement in force. When each began,
+who granted what and when somebody signed are different in all of them, and change no status. `life` stays the one that
+decides. It is asked about the first of a sort, and asked again when time may have changed what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import NamedTuple, TypeAlias
+
+from authz.life import NEVER, AgreementFacts, Facts, Grant, Status, changes_at, grant_status, life
+from authz.policy import Policy
+
+MOST_SORTS = 4096  # far above the sorts that live engagements fall into; bounds the memory, not the answers
+SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # of what counts because it happened, whenever that was
+
+
+class Outline(NamedTuple):
+    """Facts of an engagement without its own dates. `held` are its grants, `basis` is None without an agreement."""
+
+    agent_kind: str
+    held: tuple[Grant, ...]
+    over: bool  # ended, or closed on either side
+    suspended: bool  # or its agent is
+    basis: str | None
+    agent_signed: bool | None
+    practice_signed: bool | None
+    waived: bool | None
+    terminated: bool | None
+    effective_on: date | None
+    expires_on: date | None
+
+    def facts(self, expires_at: datetime) -> Facts:
+        """Such an engagement; what happened at some time happened on SOME_DAY."""
+        return Facts(
+            started_at=SOME_DAY,
+            expires_at=expires_at,
+            agent_kind=self.agent_kind,
+            grants=self.held,
+            agreement=self._agreement(),
+            suspended_at=_once(self.suspended),
+            ended_at=_once(self.over),
+        )
+
+    def _agreement(self) -> AgreementFacts | None:
+        if self.basis is None:
+            return None
+        signed = {"agent_signed_at": _once(self.agent_signed), "practice_signed_at": _once(self.practice_signed)}
+        over = {"waived_at": _once(self.waived), "terminated_at": _once(self.terminated)}
+        days = {"effective_on": self.effective_on, "expires_on": self.expires_on}
+        return AgreementFacts(self.basis, None, **signed, **days, **over)  # type: ignore[arg-type]
+
+
+def _once(happened: bool | None) -> datetime | None:
+    return SOME_DAY if happened else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What engagements of one sort are from `since` until before `until`: their status, and each grant with its own."""
+
+    status: Status
+    grants: tuple[tuple[Grant, str], ...]
+    since: datetime
+    until: datetime
+
+
+Key: TypeAlias = tuple[object, ...]  # whatever an outline is made of
+
+
+def standing(
+    policy: Policy, key: Key, outline: Callable[..., Outline], expires_at: datetime, now: datetime
+) -> Standing:
+    """Of an engagement that expires then. `outline` makes the outline of `key`, where it is not known yet."""
+    if expires_at <= now:
+        return _standing(policy, outline(*key).facts(expires_at), now)
+    found = policy.standings.get(key)
+    if found is None or not found.since <= now < found.until:
+        if len(policy.standings) >= MOST_SORTS:
+            policy.standings.clear()
+        found = policy.standings[key] = _standing(policy, outline(*key).facts(NEVER), now)
+    return found
+
+
+def _standing(policy: Policy, facts: Facts, now: datetime) -> Standing:
+    grants = tuple((grant, grant_status(grant, now)) for grant in facts.grants)
+    return Standing(life(facts, policy, now).status, grants, now, changes_at(facts, policy, now))

@@ -1,0 +1,83 @@
+"""What follows from an outline is what the whole life says: one authority, asked less often."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authz.life import Facts, changes_at, grant_status, life
+from authz.load import load
+from authz.outline import Outline, standing
+from models.asyncpg_client import AsyncpgClient
+from operations.facts import OUTLINE, OUTLINE_TABLES, outline
+from tests.conftest import Eraser
+from tests.stored_facts import INSTANT, drawn, store
+from tests.town import POLICIES, START
+
+POLICY = load(POLICIES)
+
+
+def outlined(facts: Facts) -> Outline:
+    """By hand, to compare with what the database says."""
+    agreement = facts.agreement
+    return Outline(
+        agent_kind=facts.agent_kind,
+        held=facts.grants,
+        over=bool(facts.ended_at or facts.practice_closed_at or facts.agent_closed_at),
+        suspended=bool(facts.suspended_at or facts.agent_suspended_at),
+        basis=agreement.basis if agreement else None,
+        agent_signed=bool(agreement and agreement.agent_signed_at),
+        practice_signed=bool(agreement and agreement.practice_signed_at),
+        waived=bool(agreement and agreement.waived_at),
+        terminated=bool(agreement and agreement.terminated_at),
+        effective_on=agreement.effective_on if agreement else None,
+        expires_on=agreement.expires_on if agreement else None,
+    )
+
+
+def itself(*key: Any) -> Outline:
+    return Outline(*key)
+
+
+@st.composite
+def stored_facts(draw: st.DrawFn) -> Facts:
+    return drawn(lambda options: draw(st.sampled_from(list(options))), START)
+
+
+def agree(facts: Facts, key: tuple[Any, ...], make: Any, now: datetime) -> None:
+    found = standing(POLICY, key, make, facts.expires_at, now)
+    assert found.status is life(facts, POLICY, now).status
+    assert [status for _, status in found.grants] == [grant_status(grant, now) for grant in facts.grants]
+    assert [grant.expires_at for grant, _ in found.grants] == [grant.expires_at for grant in facts.grants]
+    until = min([found.until, *([facts.expires_at] if facts.expires_at > now else [])])
+    assert now < until <= changes_at(facts, POLICY, now)
+
+
+@settings(max_examples=300, deadline=None)
+@given(stored_facts(), st.lists(st.sampled_from([-1, 0, 1, 29, 90, 400]), min_size=1, max_size=4))
+def test_a_standing_is_what_the_life_says_whenever_it_is_asked(facts: Facts, days: list[int]) -> None:
+    """Backwards in time, too: what was worked out for one instant must not be said about an earlier one."""
+    for day in days:
+        for around in (-INSTANT, timedelta(0), INSTANT):
+            agree(facts, tuple(outlined(facts)), itself, START + timedelta(days=day) + around)
+
+
+def test_engagements_that_are_alike_share_a_standing() -> None:
+    facts = drawn(random.Random(4).choice, START)._replace(expires_at=START + timedelta(days=3))
+    other = facts._replace(started_at=START - timedelta(days=1), expires_at=START + timedelta(days=9))
+    one, two = (standing(POLICY, tuple(outlined(each)), itself, each.expires_at, START) for each in (facts, other))
+    assert one is two
+
+
+async def test_the_columns_say_what_the_stored_facts_are(database: AsyncpgClient, eraser: Eraser) -> None:
+    chance = random.Random(7)
+    stored = await store([drawn(chance.choice, START) for _ in range(300)], START)
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in OUTLINE.items())
+    rows = await database.execute_query_dict(f"SELECT e.id, {columns} FROM {OUTLINE_TABLES}")
+    assert len(rows) == len(stored)
+    for row in rows:
+        agree(stored[row["id"]], tuple(row[name] for name in OUTLINE), outline, START)
