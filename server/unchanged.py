@@ -51,7 +51,7 @@ class Unchanged:
 
     def __init__(self, remembered: Remembered | None) -> None:
         self._remembered = remembered
-        self.keeps = remembered is not None and remembered.answers.most > OVERHEAD
+        self.keeps = remembered is not None and remembered.answers.most > KEY_BYTES
 
     async def confirm(self) -> bool:
         """Whether what is remembered is known to be true for a request that is here."""
