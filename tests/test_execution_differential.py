@@ -37,7 +37,9 @@ async def both_ways(
     assert isinstance(ours, ExecutionResult)
     assert isinstance(theirs, ExecutionResult)
     assert written(ours.data) == written(theirs.data)
-    assert said(ours) == said(theirs)
+    mine, its = by_null(ours), by_null(theirs)
+    assert mine.keys() == its.keys()
+    assert all(mine[place] & its[place] for place in its)
     return bool(theirs.errors)
 
 
@@ -46,11 +48,29 @@ def written(data: Any) -> bytes:
     return orjson.dumps(data, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
-def said(result: ExecutionResult) -> list[str]:
-    """Root fields are executed side by side, so the order of their errors is nobody's promise."""
-    return sorted(str(each.formatted) for each in result.errors or ())
+def by_null(result: ExecutionResult) -> dict[tuple[Any, ...], set[str]]:
+    """The errors, whole, by the null in the data that they explain.
+
+    Of several errors below one null the specification asks for one (6.4.4); which more there are depends on what had
+    begun when the first ended the others.
+    """
+    found: dict[tuple[Any, ...], set[str]] = {}
+    for each in result.errors or ():
+        found.setdefault(null_above(result.data, each.path or []), set()).add(str(each.formatted))
+    return found
 
 
+def null_above(data: Any, path: list[str | int]) -> tuple[Any, ...]:
+    for length, step in enumerate(path):
+        if data is None:
+            return tuple(path[:length])
+        data = data[step]
+    return tuple(path)
+
+
+# Where a sibling's failure ends an execution in the very turn in which the library took it over, coroutines that the
+# library had made and not begun are dropped. Letting them begin would collect errors that it does not collect.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(min_value=0), st.sampled_from([0.0, 0.0, 0.02, 0.15]))
 async def test_any_document_over_any_objects_is_answered_as_by_the_library(seed: int, wrong: float) -> None:
