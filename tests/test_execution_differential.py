@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.asyncpg_client import AsyncpgClient
-from resolvers import executor, selection
+from resolvers import executor, reads, selection
 from resolvers.execution import Schema
 from resolvers.executor import Compiled
 from resolvers.schema import schema as api
@@ -171,3 +171,35 @@ async def test_any_document_over_the_api_is_answered_as_by_the_library(
             asked += 1
     assert asked > EXAMPLES // 4
     assert failed < asked
+
+
+PAGES = (
+    "id status agent { id legalName kind } roles { status role { key title } }",
+    "__typename s: status version agent { __typename city } practice { name kind } autoExtend",
+    "status startedAt expiresAt lastUsedAt roles { __typename expiresAt role { hint sensitive } }",
+    "id roles { status } ...on Engagement { status agent { email phone verifiedAt } }",
+)
+
+
+@pytest.mark.parametrize("fields", PAGES)
+@pytest.mark.parametrize("place", ["own", "suspended", "expired", "ended"])
+async def test_a_page_that_is_read_by_columns_is_what_it_is_by_objects(
+    world: World, database: AsyncpgClient, fields: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+
+    def counted(*given: Any, original: Any = reads.Read.complete) -> Any:
+        nonlocal read
+        read += 1
+        return original(*given)
+
+    monkeypatch.setattr(reads.Read, "complete", counted)
+    text = f"query ($id: ID!) {{ practice(id: $id) {{ name engagements(first: 10) {{ nodes {{ {fields} }} }} }} }}"
+    document, client = parse(text), world.browser("owner")
+    compiled = Compiled.of(document)
+    for _ in range(3):  # by the library; by what was compiled; by what was learnt
+        contexts = [await world.town.context(client) for _ in range(2)]
+        variables = {"id": world.ids[f"practice {place}"]}
+        assert not await both_ways(api, document, compiled, variables, (contexts[0], contexts[1]))
+    assert read >= 2
+    assert any(compiled.straight.values())
