@@ -30,7 +30,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers import arguments, edges
 from resolvers.arguments import STRAWBERRY, Arguments, Convert
-from resolvers.selection import Asked, NotCompiled, Pass, Selection, Shape, selection
+from resolvers.compiling import NotCompiled, selection
+from resolvers.selection import Asked, Pass, Selection, Shape
 
 Key: TypeAlias = tuple[object, ...]
 MOST = 64  # selections kept for a document: each combination of variables in @skip and @include makes its own

@@ -1,11 +1,11 @@
-"""Connections made of pages: which list, who sees what of it, and the objects on it."""
+"""Which lists there are, who sees what of them, and the objects on them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -17,11 +17,12 @@ from models.identifier import parse
 from models.memory import note
 from operations.facts import COLUMNS, TABLES
 from resolvers import objects, reads
+from resolvers.connections import Listed, connection
 from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.filters import engagement_status
 from resolvers.lists import Condition, Listing, Parent, Selection
-from resolvers.paging import Cut, Part, cursor, cut
+from resolvers.paging import Cut, cut
 from resolvers.reads import OF_PRACTICE
 from schema.agent import (
     Agent,
@@ -34,7 +35,6 @@ from schema.agent import (
 from schema.audit import AuditEvent, AuditEventConnection, AuditEventEdge
 from schema.engagement import Engagement, EngagementConnection, EngagementEdge
 from schema.kinds import EngagementStatus
-from schema.page import Page, PageInfo
 from schema.person import StaffMember, StaffMemberConnection, StaffMemberEdge, Viewer
 from schema.practice import Practice, PracticeConnection, PracticeEdge
 
@@ -50,91 +50,12 @@ PARENT = Parent("practices", ("id", "name", "kind", "incorporated"))
 OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id", watched="engagements")
 AUDIT_EVENTS = Listing("audit", "v.*", "audit_events v", "v.sequence", "v.chain_id")
 
-CONNECTIONS: tuple[type[Page], ...] = (
-    PracticeConnection,
-    AgentConnection,
-    StaffMemberConnection,
-    AgentMemberConnection,
-    EngagementConnection,
-    AuditEventConnection,
-)
-Connection = TypeVar("Connection", bound=Page)
-
-
-@dataclass(slots=True)
-class Listed:
-    """A page as it was read, and how its rows become nodes and edges."""
-
-    selection: Selection
-    part: Part
-    edge: Callable[..., Any]
-    node: Callable[[Row], Any]
-    made: list[Any] | None = None
-
-    @property
-    def nodes(self) -> list[Any]:
-        """Made once, for edges and nodes alike."""
-        if self.made is None:
-            self.made = [self.node(row) for row in self.part.rows]
-        return self.made
-
-    @property
-    def cursors(self) -> list[str]:
-        return [self.cursor(row) for row in self.part.rows]
-
-    def cursor(self, row: Row) -> str:
-        return cursor(self.selection.listing.name, row["sort_key"])
-
-
-async def _connection(
-    context: Context,
-    selection: Selection,
-    asked: Mapping[str, Any],
-    make: tuple[type[Connection], Callable[..., Any], Callable[[Row], Any]],
-) -> Connection:
-    """The page `asked` of a list, as the connection, edge and node that `make` names."""
-    connection_type, edge_type, node_of = make
-    found = await context.lists.page(selection, cut(selection.listing.name, **asked))
-    return connection_type(listed=Listed(selection, found, edge_type, node_of))
-
-
-def _nodes(context: Context, page: Page) -> list[Any]:
-    nodes: list[Any] = page.listed.nodes
-    return nodes
-
-
-def _edges(context: Context, page: Page) -> list[Any]:
-    listed: Listed = page.listed
-    return [listed.edge(cursor=at, node=node) for at, node in zip(listed.cursors, listed.nodes, strict=True)]
-
-
-for connection_type in CONNECTIONS:
-    edge(connection_type, "nodes")(_nodes)
-    edge(connection_type, "edges")(_edges)
-
-
-@edge(Page, "page_info")
-def page_info(context: Context, page: Page) -> PageInfo:
-    listed: Listed = page.listed
-    rows = listed.part.rows
-    return PageInfo(
-        has_next_page=listed.part.has_next,
-        has_previous_page=listed.part.has_previous,
-        start_cursor=listed.cursor(rows[0]) if rows else None,
-        end_cursor=listed.cursor(rows[-1]) if rows else None,
-    )
-
-
-@edge(Page, "total_count")
-async def total_count(context: Context, page: Page) -> int:
-    return await context.lists.count(page.listed.selection)
-
 
 async def practices(context: Context, reach: Reach, **asked: Any) -> PracticeConnection:
     """The practices where the caller holds the field's permission."""
     conditions = () if reach.everywhere else (Condition("p.id = ANY (%s)", (_sorted(reach.practices),)),)
     make = (PracticeConnection, PracticeEdge, objects.practice)
-    return await _connection(context, Selection(PRACTICES, conditions=conditions), asked, make)
+    return await connection(context, Selection(PRACTICES, conditions=conditions), asked, make)
 
 
 async def agents(context: Context, reach: Reach, search: str | None, **asked: Any) -> AgentConnection:
@@ -147,7 +68,7 @@ async def agents(context: Context, reach: Reach, search: str | None, **asked: An
     if search is not None and search.strip():
         conditions.append(_named(search.strip()[:200]))
     make = (AgentConnection, AgentEdge, objects.agent)
-    return await _connection(context, Selection(AGENTS, conditions=tuple(conditions)), asked, make)
+    return await connection(context, Selection(AGENTS, conditions=tuple(conditions)), asked, make)
 
 
 def _named(part: str) -> Condition:
@@ -169,7 +90,7 @@ async def staff_of(context: Context, viewer: Viewer, **asked: Any) -> StaffMembe
 
 async def _staff(context: Context, selection: Selection, asked: Mapping[str, Any]) -> StaffMemberConnection:
     node: Callable[[Row], StaffMember] = context.staff_member
-    return await _connection(context, selection, asked, (StaffMemberConnection, StaffMemberEdge, node))
+    return await connection(context, selection, asked, (StaffMemberConnection, StaffMemberEdge, node))
 
 
 @edge(Agent, "members")
@@ -184,7 +105,7 @@ async def member_of(context: Context, viewer: Viewer, **asked: Any) -> AgentMemb
 
 async def _members(context: Context, selection: Selection, asked: Mapping[str, Any]) -> AgentMemberConnection:
     node: Callable[[Row], AgentMember] = objects.member
-    return await _connection(context, selection, asked, (AgentMemberConnection, AgentMemberEdge, node))
+    return await connection(context, selection, asked, (AgentMemberConnection, AgentMemberEdge, node))
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +194,7 @@ def _of_status(context: Context, status: list[EngagementStatus] | None) -> tuple
 
 async def _engagements(context: Context, selection: Selection, asked: Mapping[str, Any]) -> EngagementConnection:
     node: Callable[[Row], Engagement] = context.engagement
-    return await _connection(context, selection, asked, (EngagementConnection, EngagementEdge, node))
+    return await connection(context, selection, asked, (EngagementConnection, EngagementEdge, node))
 
 
 @edge(Practice, "audit_events")
@@ -298,7 +219,7 @@ async def audit_events(
     selection = Selection(AUDIT_EVENTS, UUID(practice.id), conditions)
     node: Callable[[Row], AuditEvent] = objects.audit_event
     asked = {"first": first, "after": after, "last": last, "before": before, "key": int}
-    return await _connection(context, selection, asked, (AuditEventConnection, AuditEventEdge, node))
+    return await connection(context, selection, asked, (AuditEventConnection, AuditEventEdge, node))
 
 
 def _sorted(ids: frozenset[UUID]) -> tuple[UUID, ...]:

@@ -4,14 +4,10 @@ graphql-core resolves and completes every field of every object on its own: 20 e
 roles are some hundred coroutines. A compiled selection takes all objects of one level together: a plain field is a
 loop over them, an edge is asked for all of them at once.
 
-Compiled is what has no surprises: plain fields, edges of `edges.py`, objects of exactly the class the schema names,
-lists of them, interfaces and unions of such classes. Anything else is not compiled, and whatever is met at run time
-that graphql-core would report as an error is raised (Unexpected, or the exception itself): `executor.py` then lets
-graphql-core execute the same selection from the same object, so that errors, their paths and their order are its own.
-Only reads are repeated by that: a mutation's own resolver stands above every compiled selection.
-
-The fields of a selection are found by graphql-core's own `collect_subfields`; so fragments, type conditions, merging
-and directives mean what they mean there.
+Whatever is met here that graphql-core would report as an error is raised (Unexpected, or the exception itself):
+`executor.py` then lets graphql-core execute the same selection from the same object, so that errors, their paths and
+their order are its own. Only reads are repeated by that: a mutation's own resolver stands above every compiled
+selection. `compiling.py` makes selections.
 """
 
 from __future__ import annotations
@@ -19,39 +15,23 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import attrgetter
 from types import NoneType
 from typing import Any, Protocol, TypeAlias
 
 from asyncpg import Record
-from graphql import (
-    GraphQLField,
-    GraphQLObjectType,
-    GraphQLOutputType,
-    is_abstract_type,
-    is_leaf_type,
-    is_list_type,
-    is_non_null_type,
-    is_object_type,
-)
+from graphql import GraphQLField, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import gather_with_cancel
 
 from resolvers import edges, leaves
-from resolvers.arguments import STRAWBERRY
 from resolvers.edges import Edge
 from resolvers.leaves import Unexpected
-from schema.node import MADE
 
 Output: TypeAlias = dict[str, Any]
 
 
 # How selections of a class are answered from rows, for those that can be. `resolvers/reads.py` fills it in.
 READS: dict[type, Callable[[tuple[Field, ...]], Read | None]] = {}
-
-
-class NotCompiled(Exception):
-    """This selection is graphql-core's."""
 
 
 class Compiler(Protocol):
@@ -184,7 +164,7 @@ class Items:
 class OneOf:
     """An interface or a union: the objects of each class are completed together."""
 
-    details: FieldDetailsList
+    compile: Callable[[Compiler, GraphQLObjectType], Selection]
     types: dict[type, GraphQLObjectType]
     known: dict[type, Selection] = field(default_factory=dict)
 
@@ -201,7 +181,7 @@ class OneOf:
         if origin not in self.known:
             if origin not in self.types:
                 raise Unexpected
-            self.known[origin] = selection(compiler, self.types[origin], self.details)
+            self.known[origin] = self.compile(compiler, self.types[origin])
         return self.known[origin]
 
 
@@ -258,62 +238,3 @@ class Asked:
 def _write(name: str, values: Sequence[Any], outputs: Sequence[Output]) -> None:
     for output, value in zip(outputs, values, strict=True):
         output[name] = value
-
-
-def selection(compiler: Compiler, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
-    """Compile what `details` select of an object of this type. Raises NotCompiled."""
-    collected = compiler.collect_subfields(type_, details)
-    if collected.new_defer_usages:
-        raise NotCompiled
-    found = collected.grouped_field_set.items()
-    origin = _origin(type_)
-    fields = tuple(_field(compiler, type_, name, inner) for name, inner in found)
-    return Selection(origin, fields, READS[origin](fields) if origin in READS else None)
-
-
-def _field(compiler: Compiler, parent: GraphQLObjectType, name: str, details: FieldDetailsList) -> Field:
-    node = details[0].node
-    if node.name.value == "__typename":
-        return TypeName(name, parent.name)
-    definition = parent.fields.get(node.name.value)
-    ours = definition.extensions.get(STRAWBERRY) if definition else None
-    if definition is None or ours is None or ours.extensions:
-        raise NotCompiled
-    if ours.is_basic_field:
-        value = _getter(_origin(parent), ours.python_name)
-        return Plain(name, ours.python_name, value, shape(compiler, definition.type, details))
-    edge = edges.known(_origin(parent), ours.python_name)
-    if edge is None:
-        raise NotCompiled
-    return Asked(name, ours.python_name, edge, shape(compiler, definition.type, details), definition, details)
-
-
-def _getter(origin: type, name: str) -> Callable[[Any], Any]:
-    return MADE.get((origin, name)) or attrgetter(name)
-
-
-def shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
-    """How values of this type are completed. Raises NotCompiled."""
-    if is_non_null_type(type_):
-        return NotNull(_bare(compiler, type_.of_type, details))
-    return Nullable(_bare(compiler, type_, details))
-
-
-def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:
-    if is_list_type(type_):
-        return Items(shape(compiler, type_.of_type, details))
-    if is_leaf_type(type_):
-        return Leaf(leaves.of(type_))
-    if is_object_type(type_):
-        return selection(compiler, type_, details)
-    if is_abstract_type(type_):
-        return OneOf(details, {_origin(each): each for each in compiler.possible_types(type_)})
-    raise NotCompiled
-
-
-def _origin(type_: GraphQLObjectType) -> type:
-    ours = type_.extensions.get(STRAWBERRY)
-    if ours is None:
-        raise NotCompiled
-    origin: type = ours.origin
-    return origin

@@ -30,8 +30,9 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from strawberry.extensions.field_extension import build_field_extension_resolvers
 
 from resolvers.arguments import STRAWBERRY
+from resolvers.compiling import NotCompiled, shape
 from resolvers.executor import MOST, Ahead, Compiled, Executor
-from resolvers.selection import NotCompiled, Pass, Shape, shape
+from resolvers.selection import Pass, Shape
 
 # The type of a variable, and the Python values that mean themselves there.
 ITSELF: Mapping[Any, tuple[type, range | None]] = {
