@@ -128,7 +128,7 @@ async def _run(url: str, script: str) -> None:
 def _without_recorded_payments(policy: Policy) -> Policy:
     """Half of all engagements, and every owner, lose something."""
     roles = {key: replace(r, permissions=r.permissions - {"payments.record"}) for key, r in policy.roles.items()}
-    return replace(policy, roles=roles, digest="0" * 12, classes={})
+    return replace(policy, roles=roles, digest="0" * 12)
 
 
 Work = Callable[[Policy, Policy, datetime], Awaitable[object]]
