@@ -6,7 +6,7 @@ import strawberry
 
 from authz.actor import Access
 from operations import connect, revoke, roles, spelling, token
-from resolvers import answers, objects, places
+from resolvers import answers, places, shown_once
 from resolvers.answers import known, repeatable
 from resolvers.context import context_of
 from resolvers.guard import requires
@@ -61,7 +61,7 @@ class AccessMutation:
         self, info: strawberry.Info, access: Access, input: PreviewTokenInput
     ) -> PreviewTokenResult:
         found = await connect.preview_token(access, input)
-        return objects.preview(found, access.policy)
+        return shown_once.preview(found, access.policy)
 
     @strawberry.mutation(
         description="Connect exactly the agent that the preview showed. It has no role and can do nothing yet.",
@@ -100,5 +100,5 @@ class AccessMutation:
     async def revoke_agent(self, info: strawberry.Info, access: Access, input: RevokeAgentInput) -> RevokeAgentResult:
         context, engagement_id = context_of(info), known(input.engagement_id)
         key = await revoke.revoke_agent(access, engagement_id, input, repeatable(info, access, input))
-        receipt = objects.receipt(await context.the("receipt", key))
+        receipt = shown_once.receipt(await context.the("receipt", key))
         return RevokeAgentSuccess(receipt=receipt, engagement=await answers.engagement(context, engagement_id))

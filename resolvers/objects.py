@@ -20,16 +20,13 @@ from authz import policy as rules
 from authz.life import Life, changes_at, life
 from models.memory import hold_until
 from operations import spelling
-from operations.connect import Preview
 from operations.facts import facts
-from schema.agent import Agent, AgentCard, AgentMember, ConnectToken
+from schema.agent import Agent, AgentMember, ConnectToken
 from schema.audit import AuditEvent
-from schema.engagement import Blocker, Engagement, RevocationReceipt
-from schema.handlers import problem_of
+from schema.engagement import Blocker, Engagement
 from schema.kinds import (
     AgentKind,
     AgentStatus,
-    AgreementRequirement,
     BlockerCode,
     EndReason,
     EngagementStatus,
@@ -42,8 +39,6 @@ from schema.kinds import (
 from schema.node import MADE, Node
 from schema.person import StaffMember, Training, User
 from schema.practice import Practice
-from schema.problem import UseStaffAccountInstead
-from schema.results import PreviewTokenSuccess
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -160,34 +155,6 @@ def _member_status(row: Row) -> MemberStatus:
     return MemberStatus.ACTIVE if row["joined_at"] else MemberStatus.INVITED
 
 
-def preview(found: Preview, policy: rules.Policy) -> PreviewTokenSuccess:
-    row = found.agent
-    kind = policy.agents.get(row["kind"])
-    needed = AgreementRequirement(kind.agreement) if kind else AgreementRequirement.REQUIRED
-    card = AgentCard(
-        agent_id=_id(row["id"]),
-        legal_name=row["legal_name"],
-        kind=_AGENT_KINDS[row["kind"]],
-        phone=row["phone"],
-        city=row["city"],
-        verified=row["verified_at"] is not None,
-        member_since=row["registered_at"].date(),
-        practice_count=row["practice_count"],
-        agreement_requirement=needed,
-        warnings=_card_warnings(needed),
-    )
-    advice = problem_of(found.advice) if found.advice else None
-    return PreviewTokenSuccess(agent=card, advice=advice if isinstance(advice, UseStaffAccountInstead) else None)
-
-
-def _card_warnings(needed: AgreementRequirement) -> list[str]:
-    if needed is AgreementRequirement.REQUIRED:
-        return ["It can do nothing until a business associate agreement is in force."]
-    if needed is AgreementRequirement.RECOMMENDED:
-        return ["A business associate agreement is recommended before it works for you."]
-    return []
-
-
 def token(row: Row, attempts: int, now: datetime) -> ConnectToken:
     """`attempts`: how many the policy allows."""
     status = _token_status(row, attempts, now)
@@ -255,22 +222,6 @@ _made(
     end_reason=lambda found: EndReason(found.life.end_reason) if found.life.end_reason else None,
     last_used_at=Column("last_used_at"),
 )
-
-
-def receipt(row: Row) -> RevocationReceipt:
-    return RevocationReceipt(
-        id=_id(row["id"]),
-        engagement_id=_id(row["engagement_id"]),
-        at=row["at"],
-        by=row["by"],
-        roles_removed=[strawberry.ID(role) for role in row["roles_removed"]],
-        members_cut=row["members_cut"],
-        api_keys_cut=row["api_keys_cut"],
-        subscriptions_closed=row["subscriptions_closed"],
-        tokens_cancelled=row["tokens_cancelled"],
-        duties=list(row["duties"]),
-        audit_hash=row["audit_hash"],
-    )
 
 
 def audit_event(row: Row) -> AuditEvent:
