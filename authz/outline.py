@@ -49,10 +49,15 @@ class Outline(NamedTuple):
     def _agreement(self) -> AgreementFacts | None:
         if self.basis is None:
             return None
-        signed = {"agent_signed_at": _once(self.agent_signed), "practice_signed_at": _once(self.practice_signed)}
-        over = {"waived_at": _once(self.waived), "terminated_at": _once(self.terminated)}
-        days = {"effective_on": self.effective_on, "expires_on": self.expires_on}
-        return AgreementFacts(self.basis, None, **signed, **days, **over)  # type: ignore[arg-type]
+        return AgreementFacts(
+            basis=self.basis,
+            agent_signed_at=_once(self.agent_signed),
+            practice_signed_at=_once(self.practice_signed),
+            effective_on=self.effective_on,
+            expires_on=self.expires_on,
+            waived_at=_once(self.waived),
+            terminated_at=_once(self.terminated),
+        )
 
 
 def _once(happened: bool | None) -> datetime | None:

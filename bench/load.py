@@ -135,7 +135,7 @@ def _wrk(target: Target, seconds: int, *look: str) -> dict[str, int]:
     """What load.lua prints. Raises SystemExit where a request failed."""
     options = ("-t1", f"-c{target.connections}", f"-d{seconds}s", f"--timeout={PATIENCE}s", "-s", str(SCRIPT))
     sent = (f"http://127.0.0.1:{target.port}", "--", str(target.requests), *look)
-    done = subprocess.run(["wrk", *options, *sent], capture_output=True, text=True)  # noqa: S603, S607
+    done = subprocess.run(["wrk", *options, *sent], capture_output=True, text=True)  # noqa: S603, S607  (our own words)
     found = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", done.stdout)}
     if done.returncode or not found.get("requests") or found["failures"]:
         raise SystemExit(f"{target.name}: the load failed\n{done.stdout}{done.stderr}")

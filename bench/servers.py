@@ -54,7 +54,7 @@ def running(command: tuple[str, ...], environment: Mapping[str, str], folder: Pa
     port = free_port()
     pinned = ("taskset", "-c", str(cores()[0]), *command)
     given = {**os.environ, **environment, "PORT": str(port)}
-    with subprocess.Popen(pinned, cwd=folder, env=given, stdout=subprocess.DEVNULL) as process:  # noqa: S603
+    with subprocess.Popen(pinned, cwd=folder, env=given, stdout=subprocess.DEVNULL) as process:  # noqa: S603  (our own)
         try:
             _wait_for(port, process)
             yield Running(port, process.pid)  # taskset becomes what it starts
@@ -113,7 +113,7 @@ def install_postgraphile() -> None:
     print("bench: installing PostGraphile from its lock", flush=True)
     path = os.pathsep.join((str(Path(node()).parent), os.environ.get("PATH", "")))
     command = (*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-    done = subprocess.run(command, cwd=POSTGRAPHILE, env={**os.environ, "PATH": path})  # noqa: S603
+    done = subprocess.run(command, cwd=POSTGRAPHILE, env={**os.environ, "PATH": path})  # noqa: S603  (npm, found by us)
     if done.returncode:
         raise SystemExit("npm could not install PostGraphile; its message is above")
 

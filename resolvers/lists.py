@@ -33,7 +33,7 @@ class Beside(Mapping[str, Any]):
         return self.row[self.prefix + name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name.removeprefix(self.prefix) for name in self.row.keys() if name.startswith(self.prefix))  # noqa: SIM118
+        return (name.removeprefix(self.prefix) for name in self.row.keys() if name.startswith(self.prefix))  # noqa: SIM118  (a Record iterates values)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

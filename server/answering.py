@@ -8,16 +8,15 @@ differ in how they receive a request and send a result, and in nothing that is h
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql import ExecutionResult, OperationType
 from graphql.execution import Executor
 
 from errors import NotSignedIn
-from resolvers.execution import RequestContext
-from resolvers.executor import Compiled
+from resolvers.execution import RequestContext, Schema
 from server.body import Asked
 from server.documents import Document, Documents
 from server.http_errors import Code, RequestRejected, field_errors, invalid_variables
@@ -25,31 +24,6 @@ from server.measure import Operation
 from server.stored import StoredDocuments
 
 INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
-
-
-class ExecutableSchema(Protocol):
-    """What the door needs of `resolvers.execution.Schema`."""
-
-    @property
-    def graphql_schema(self) -> GraphQLSchema: ...
-
-    async def run(
-        self,
-        document: DocumentNode,
-        operation_name: str | None,
-        variables: Mapping[str, Any],
-        context: object,
-        compiled: Compiled | None = None,
-    ) -> ExecutionResult | list[GraphQLError]: ...
-
-    def executor(
-        self,
-        document: DocumentNode,
-        operation_name: str | None,
-        variables: Mapping[str, Any],
-        context: object,
-        compiled: Compiled | None = None,
-    ) -> Executor[Any] | list[GraphQLError]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +42,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    schema: ExecutableSchema
+    schema: Schema
     documents: Documents
     stored: StoredDocuments
     public_mutations: frozenset[str]

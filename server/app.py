@@ -20,12 +20,13 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from errors import NotFound
+from resolvers.execution import Schema
 from resolvers.remembered import Remembered
 from server import graphiql as graphiql_page
 from server import health
 from server import metrics as metrics_page
 from server.admission import Admission
-from server.answering import Answering, ExecutableSchema
+from server.answering import Answering
 from server.documents import Documents
 from server.door import Cookie
 from server.early_refusal import EarlyRefusal
@@ -79,7 +80,7 @@ def _now() -> datetime:
 
 def create_app(
     *,
-    schema: ExecutableSchema,
+    schema: Schema,
     open_context: OpenContext,
     ready: Ready,
     development: bool = False,

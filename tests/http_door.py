@@ -232,6 +232,11 @@ def storing(*texts: str, only: bool = False) -> StoredDocuments:
     return StoredDocuments(compiled(entries, SCHEMA.graphql_schema), only)
 
 
+def by_id(text: str, **more: str) -> dict[str, str]:
+    """The parameters that ask for a stored document."""
+    return {"documentId": id_of(text), **more}
+
+
 @contextlib.asynccontextmanager
 async def door(signed_in: bool = True, **changes: Any) -> AsyncIterator[Caller]:
     transport = httpx2.ASGITransport(app=app(**changes))

@@ -157,7 +157,7 @@ async def test_the_checks_of_every_post_are_answered_by_4xx_and_json() -> None:
             assert await refusal(stream) == (403, "CROSS_SITE")
         async with streamed(port, "subscription { silent }", Content_Type="text/plain") as stream:
             assert await refusal(stream) == (415, "UNSUPPORTED_MEDIA_TYPE")
-        async with streamed(port, 5) as stream:  # type: ignore[arg-type]
+        async with streamed(port, 5) as stream:  # type: ignore[arg-type]  # no text on purpose
             assert await refusal(stream) == (400, "BAD_REQUEST")
 
 

@@ -92,7 +92,7 @@ def test_what_is_generated_is_worth_comparing() -> None:
     words = " ".join(documents)
     assert sum(not validate(odd_schema.SCHEMA.graphql_schema, parse(text)) for text in documents[:40]) > 25
     for name in ("Leaf", "Branch"):
-        for field in odd_schema.SCHEMA.graphql_schema.type_map[name].fields:  # type: ignore[attr-defined]
+        for field in odd_schema.SCHEMA.graphql_schema.type_map[name].fields:  # type: ignore[attr-defined]  # both are objects
             assert f"{field} " in words, field
     assert "@skip" in words
     assert "fragment" in words

@@ -53,7 +53,7 @@ class Hold:
 
     async def until(self, running: int, waiting: int = 0) -> None:
         async with asyncio.timeout(2):
-            while (self.metrics.room.running, self.metrics.room.waiting) != (running, waiting):  # noqa: ASYNC110
+            while (self.metrics.room.running, self.metrics.room.waiting) != (running, waiting):  # noqa: ASYNC110  (no event)
                 await asyncio.sleep(0.002)
 
 

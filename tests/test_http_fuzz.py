@@ -121,7 +121,7 @@ async def test_any_document_with_any_variables_is_answered(content: object, acce
 async def test_any_headers_are_answered(accept: str, content_type: str) -> None:
     async with door() as caller:
         headers = {"Accept": accept.encode("latin-1"), "Content-Type": content_type.encode("latin-1")}
-        response = await caller.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)  # type: ignore[arg-type]
+        response = await caller.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)  # type: ignore[arg-type]  # bytes
     assert response.status_code in (200, 406, 415)
 
 

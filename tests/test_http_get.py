@@ -7,7 +7,7 @@ import json
 import pytest
 
 from server.manifest import id_of
-from tests.http_door import GRAPHQL, JSON, SESSION, codes, door, served, storing
+from tests.http_door import GRAPHQL, JSON, SESSION, by_id, codes, door, served, storing
 
 NAME = "query Name { practice { name } }"
 ECHO = "query Echo($text: String!) { echo(text: $text) }"
@@ -20,10 +20,6 @@ HTML = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 
 def echo(**variables: str) -> dict[str, str]:
     return {"documentId": id_of(ECHO), "variables": json.dumps(variables)}
-
-
-def by_id(text: str, **more: str) -> dict[str, str]:
-    return {"documentId": id_of(text), **more}
 
 
 @pytest.mark.parametrize("accept", [GRAPHQL, JSON])

@@ -105,7 +105,7 @@ async def test_signing_out_clears_the_cookie() -> None:
 async def test_an_unknown_session_counts_as_nobody_and_its_cookie_is_cleared(sent: str) -> None:
     async with door() as caller:
         caller.cookie = None
-        response = await caller.ask("{ practice { name } }", headers={b"Cookie": f"sparekey={sent}".encode()})  # type: ignore[dict-item]
+        response = await caller.ask("{ practice { name } }", headers={b"Cookie": f"sparekey={sent}".encode()})  # type: ignore[dict-item]  # raw
     assert response.status_code == 401
     assert response.headers["set-cookie"].startswith("sparekey=; Path=/; Max-Age=0;")
 

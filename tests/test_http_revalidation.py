@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.manifest import id_of
-from tests.http_door import GRAPHQL, JSON, door, storing
+from tests.http_door import GRAPHQL, JSON, by_id, door, storing
 
 NAME = "query Name { practice { name } }"
 ECHO = "query Echo($text: String!) { echo(text: $text) }"
@@ -14,10 +13,6 @@ SIGN_OUT = "mutation { signOut }"
 TYPENAME = "{ __typename }"
 STORED = storing(NAME, ECHO, PARTIAL, SIGN_OUT, TYPENAME)
 KEPT = "private, no-cache"
-
-
-def by_id(text: str) -> dict[str, str]:
-    return {"documentId": id_of(text)}
 
 
 def echo(text: str) -> dict[str, str]:
@@ -101,7 +96,7 @@ async def test_anything_else_is_not_kept_whatever_the_client_holds(text: str, si
 
 async def test_an_answer_to_a_post_is_not_kept() -> None:
     async with door(stored=STORED) as caller:
-        response = await caller.post({"documentId": id_of(NAME)}, headers={"If-None-Match": "*"})
+        response = await caller.post(by_id(NAME), headers={"If-None-Match": "*"})
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
     assert "etag" not in response.headers

@@ -76,7 +76,7 @@ async def test_a_client_that_reads_nothing_stops_its_own_subscriptions_and_nobod
     world = World()
     with protocols(monkeypatch) as made:
         async with served(world) as port, raw(port) as (_, writer):
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport too
             writer.write(INIT + b"".join(subscribing(str(number), ENDLESS) for number in range(20)))
             await until(lambda: len(world.started) == 20)
             await until(lambda: not made[0].writable.is_set())
@@ -97,7 +97,7 @@ async def test_a_flood_of_operations_from_a_client_that_reads_nothing_is_not_rea
     flood = b"".join(subscribing(str(number), "{ practice { name } }") for number in range(2000))
     with protocols(monkeypatch) as made:
         async with served() as port, raw(port) as (_, writer):
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport too
             writer.write(INIT)
             before = resident()
             for _ in range(50):  # 10 MB
@@ -116,7 +116,7 @@ async def test_pings_that_are_never_read_back_are_not_kept(monkeypatch: pytest.M
     pings = frame(9, b"x" * 125) * 2000
     with protocols(monkeypatch) as made:
         async with served() as port, raw(port) as (_, writer):
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport too
             writer.write(INIT)
             for _ in range(50):  # 13 MB
                 writer.write(pings)

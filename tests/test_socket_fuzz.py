@@ -79,7 +79,7 @@ class Complaints(logging.Handler):
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name != "sparekey.faults" or record.exceptions != ["ValueError"]:  # type: ignore[attr-defined]
+        if record.name != "sparekey.faults" or record.exceptions != ["ValueError"]:  # type: ignore[attr-defined]  # ours
             self.found.append(record.getMessage())
 
 

@@ -162,7 +162,7 @@ async def test_what_nobody_expected_is_told_by_an_id_and_logged_once(caplog: pyt
         assert await peer.is_well()
     assert codes(last) == ["INTERNAL"]
     (record,) = caplog.records
-    assert record.fault_id == last["payload"][0]["extensions"]["id"]  # type: ignore[attr-defined]
+    assert record.fault_id == last["payload"][0]["extensions"]["id"]  # type: ignore[attr-defined]  # ours
     assert SECRET not in caplog.text + str(last)
 
 

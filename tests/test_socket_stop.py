@@ -35,7 +35,7 @@ async def test_a_stopping_server_tells_its_sockets_1001_and_ends_at_once() -> No
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with socket(port) as peer, socket(port) as other, raw(port) as (_, writer):
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport too
         writer.write(INIT + subscribing("1", ENDLESS))
         await peer.subscribe("1", "subscription { silent }")
         await other.subscribe("1", "subscription { endless }")

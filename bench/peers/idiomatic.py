@@ -41,17 +41,17 @@ T = TypeVar("T")
 async def load_engagements(practices: list[UUID]) -> list[list[models.Engagement]]:
     """All of a practice's: the page is cut from them, as a loader serves every practice at once."""
     found = await models.Engagement.filter(practice_id__in=practices).order_by("id")
-    return _grouped(practices, found, lambda row: row.practice_id)  # type: ignore[attr-defined]
+    return _grouped(practices, found, lambda row: row.practice_id)  # type: ignore[attr-defined]  # Tortoise's
 
 
 async def load_grants(engagements: list[UUID]) -> list[list[models.RoleGrant]]:
     found = await models.RoleGrant.filter(engagement_id__in=engagements, removed_at=None).order_by("role")
-    return _grouped(engagements, found, lambda row: row.engagement_id)  # type: ignore[attr-defined]
+    return _grouped(engagements, found, lambda row: row.engagement_id)  # type: ignore[attr-defined]  # Tortoise's
 
 
 async def load_agreements(engagements: list[UUID]) -> list[list[models.Agreement]]:
     found = await models.Agreement.filter(engagement_id__in=engagements, superseded_at=None).order_by("-id")
-    return _grouped(engagements, found, lambda row: row.engagement_id)  # type: ignore[attr-defined]
+    return _grouped(engagements, found, lambda row: row.engagement_id)  # type: ignore[attr-defined]  # Tortoise's
 
 
 async def load_agents(ids: list[UUID]) -> list[models.Agent]:
@@ -128,8 +128,8 @@ class Engagement:
     @strawberry.field
     async def status(self, info: strawberry.Info) -> str:
         each: Loaders = info.context["loaders"]
-        agent = await each.agents.load(self.row.agent_id)  # type: ignore[attr-defined]
-        practice = await each.practices.load(self.row.practice_id)  # type: ignore[attr-defined]
+        agent = await each.agents.load(self.row.agent_id)  # type: ignore[attr-defined]  # Tortoise's
+        practice = await each.practices.load(self.row.practice_id)  # type: ignore[attr-defined]  # Tortoise's
         grants = await each.grants.load(self.row.id)
         agreements = await each.agreements.load(self.row.id)
         facts = _facts(self.row, agent, practice, grants, agreements)
@@ -137,7 +137,7 @@ class Engagement:
 
     @strawberry.field
     async def agent(self, info: strawberry.Info) -> Agent:
-        return Agent.of(await info.context["loaders"].agents.load(self.row.agent_id))  # type: ignore[attr-defined]
+        return Agent.of(await info.context["loaders"].agents.load(self.row.agent_id))  # type: ignore[attr-defined]  # Tortoise's
 
     @strawberry.field
     async def roles(self, info: strawberry.Info) -> list[RoleGrant]:
