@@ -12,7 +12,10 @@ from models.user import User
 
 
 class Session(Model):
-    """Ends by sign-out, after a time without use, or at its absolute end: the last two are derived on reading."""
+    """Ends by sign-out, after a time without use, or at its absolute end: the last two are derived on reading.
+
+    `address` and `browser` (the User-Agent header) are as of the sign-in, so that its person knows it again in a list.
+    """
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -25,6 +28,8 @@ class Session(Model):
     second_factor = fields.BooleanField(db_default=False)
     expires_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
+    address = fields.CharField(max_length=64, null=True)
+    browser = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "sessions"
