@@ -45,14 +45,19 @@ class Actor:
     `own` are seats that hold everywhere (anyone signed in; the platform's operator), `practices` the seats in
     each practice (staff, or through an engagement that has not ended), `agents` the seat in each own agent,
     `members` the membership in each own agent. `address` is where the request came from.
+
+    `session_id` is there for a session, `api_key_id` for an API key and its access tokens. `reauthenticated_at` is the
+    last proof by password, passkey or at a trusted issuer; None for a machine, which cannot give one.
     """
 
     user_id: UUID
     name: str
-    session_id: UUID
-    reauthenticated_at: datetime
     policy: Policy
     now: datetime
+    session_id: UUID | None = None
+    api_key_id: UUID | None = None
+    reauthenticated_at: datetime | None = None
+    second_factor: bool = False
     address: str = ""
     own: tuple[Seat, ...] = ()
     practices: Mapping[UUID, tuple[Seat, ...]] = field(default_factory=dict)
@@ -61,10 +66,9 @@ class Actor:
 
     def at(self, now: datetime, address: str) -> Actor:
         """The same person in another request."""
+        proof = self.session_id, self.api_key_id, self.reauthenticated_at, self.second_factor
         seats = self.own, self.practices, self.agents, self.members
-        return Actor(
-            self.user_id, self.name, self.session_id, self.reauthenticated_at, self.policy, now, address, *seats
-        )
+        return Actor(self.user_id, self.name, self.policy, now, *proof, address, *seats)
 
     @property
     def operator(self) -> bool:

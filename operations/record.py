@@ -67,6 +67,7 @@ class Who:
     policy_digest: str
     now: datetime
     member_id: UUID | None = None
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def who(access: Access, about: About) -> Who:
     """The actor of a change, on the side they stand on there."""
     actor = access.actor
     member = actor.members.get(about.agent_id) if about.agent_id else None
-    return Who(actor.name, actor.user_id, _party(actor, about), access.policy.digest, access.now, member)
+    party, key = _party(actor, about), actor.api_key_id
+    return Who(actor.name, actor.user_id, party, access.policy.digest, access.now, member, key)
 
 
 def _party(actor: Actor, about: About) -> Party:
@@ -147,7 +149,7 @@ def _event(
         "actor": who.name,
         "actor_user_id": who.user_id,
         "actor_member_id": who.member_id,
-        "actor_api_key_id": None,
+        "actor_api_key_id": who.api_key_id,
         "policy_digest": who.policy_digest,
         "summary": summary,
         "before": before,

@@ -118,9 +118,9 @@ async def sign_out(session_id: UUID, who: Who) -> None:
     await unit_of_work(work)
 
 
-def require_recent(reauthenticated_at: datetime, now: datetime, seconds: int) -> None:
+def require_recent(reauthenticated_at: datetime | None, now: datetime, seconds: int) -> None:
     """Step-up: a sensitive change needs the password again (NIST SP 800-63B-4 §5.2). Raises StepUpRequired."""
-    if now - reauthenticated_at > timedelta(seconds=seconds):
+    if reauthenticated_at is None or now - reauthenticated_at > timedelta(seconds=seconds):
         raise StepUpRequired(seconds)
 
 

@@ -1,10 +1,11 @@
-"""Who is asking: one query from a session's reference to a person with every seat they hold."""
+"""Who is asking: one query from a credential to a person with every seat they hold."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,42 +15,75 @@ from authz.actor import Actor
 from authz.decide import Seat
 from authz.life import Facts, Life, Status, changes_at, is_in_force, life
 from authz.policy import Policy
-from models.connection import client, watched_read
+from models.connection import Row, watched_read
 from models.memory import hold_until, note
 from operations.facts import COLUMNS, TABLES, facts
-from operations.last_use import LastUses
-from operations.session import reference_hash
+from operations.last_use import LastUses, used_by
+from resolvers.credential import Claims, Credential, Kind
 
+# What a credential says by itself: one row, or none where it is unknown or over.
 _SESSION = """
-SELECT s.id, s.reauthenticated_at, s.last_seen_at, s.expires_at, u.id AS user_id, u.name, u.operator,
-    (SELECT max(number) FROM policy_activations) AS activation,
-    (SELECT jsonb_agg(jsonb_build_object('practice', t.practice_id, 'roles', t.roles, 'open', p.closed_at IS NULL))
-        FROM staff_members t JOIN practices p ON p.id = t.practice_id
-        WHERE t.user_id = u.id AND t.removed_at IS NULL) AS staff,
-    (SELECT jsonb_agg(jsonb_build_object('id', m.id, 'agent', m.agent_id, 'admin', m.admin, 'kind', a.kind,
-            'active', m.suspended_at IS NULL AND a.closed_at IS NULL))
-        FROM agent_members m JOIN agents a ON a.id = m.agent_id
-        WHERE m.user_id = u.id AND m.joined_at IS NOT NULL AND m.departed_at IS NULL) AS members
-FROM sessions s JOIN users u ON u.id = s.user_id
-WHERE s.reference_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3
-    AND u.disabled_at IS NULL
+SELECT s.id, s.user_id, s.id AS session_id, NULL::uuid AS api_key_id, NULL::uuid AS member_id, NULL::text[] AS scopes,
+    s.reauthenticated_at, s.second_factor, s.last_seen_at, s.expires_at
+FROM sessions s WHERE s.reference_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3
 """
-_ENGAGEMENTS = f"""
-SELECT {COLUMNS},
-    EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
-        AS assigned,
-    (SELECT s.cap FROM assignments s WHERE s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL)
-        AS cap,
-    m.admin AS member_admin, m.suspended_at AS member_suspended_at
-FROM {TABLES} JOIN agent_members m ON m.agent_id = e.agent_id
-WHERE m.id = ANY ($1) AND e.ended_at IS NULL
+_OF_KEY = """
+m.user_id, NULL::uuid AS session_id, k.id AS api_key_id, k.member_id"""
+_PROVES_NOTHING = "NULL::timestamptz AS reauthenticated_at, FALSE AS second_factor"
+_API_KEY = f"""
+SELECT k.id, {_OF_KEY}, k.scopes, {_PROVES_NOTHING}, k.last_used_at AS last_seen_at, k.expires_at
+FROM api_keys k JOIN agent_members m ON m.id = k.member_id
+WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND k.expires_at > $2
 """  # noqa: S608  (our own text)
-_SEEN = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1"
+_ACCESS_TOKEN = f"""
+SELECT t.id, {_OF_KEY}, t.scopes, {_PROVES_NOTHING}, k.last_used_at AS last_seen_at,
+    least(t.expires_at, k.expires_at) AS expires_at
+FROM access_tokens t JOIN api_keys k ON k.id = t.api_key_id JOIN agent_members m ON m.id = k.member_id
+WHERE t.token_hash = $1 AND k.revoked_at IS NULL AND least(t.expires_at, k.expires_at) > $2
+"""  # noqa: S608  (our own text)
+_ISSUER = f"""
+SELECT i.id, i.user_id, NULL::uuid AS session_id, NULL::uuid AS api_key_id, NULL::uuid AS member_id,
+    NULL::text[] AS scopes, {_PROVES_NOTHING}, NULL::timestamptz AS last_seen_at, $3::timestamptz AS expires_at
+FROM identities i WHERE i.issuer = $1 AND i.subject = $2
+"""  # noqa: S608  (our own text)
+# The person with every seat, in the same statement: one row for each engagement, the rest of the person in the first.
+# A key acts for one member of one agent: its person's staff and other memberships are not its own.
+_PERSON = f"""
+WITH shown AS MATERIALIZED ({{}}), person AS MATERIALIZED (
+    SELECT w.*, u.name, u.operator AND w.member_id IS NULL AS operator,
+        (SELECT max(number) FROM policy_activations) AS activation,
+        (SELECT jsonb_agg(jsonb_build_object('practice', t.practice_id, 'roles', t.roles, 'open', p.closed_at IS NULL))
+            FROM staff_members t JOIN practices p ON p.id = t.practice_id
+            WHERE t.user_id = u.id AND t.removed_at IS NULL AND w.member_id IS NULL) AS staff,
+        (SELECT jsonb_agg(jsonb_build_object('id', m.id, 'agent', m.agent_id, 'admin', m.admin, 'kind', a.kind,
+                'active', m.suspended_at IS NULL AND a.closed_at IS NULL))
+            FROM agent_members m JOIN agents a ON a.id = m.agent_id
+            WHERE m.user_id = u.id AND m.joined_at IS NOT NULL AND m.departed_at IS NULL
+                AND m.id = coalesce(w.member_id, m.id)) AS members
+    FROM shown w JOIN users u ON u.id = w.user_id WHERE u.disabled_at IS NULL
+)
+SELECT w.id AS who_id, w.user_id AS who_user_id, w.session_id, w.api_key_id, w.scopes, w.reauthenticated_at,
+    w.second_factor, w.last_seen_at, w.expires_at AS who_expires_at, w.name, w.operator, w.activation,
+    CASE WHEN row_number() OVER () = 1 THEN w.staff END AS staff,
+    CASE WHEN row_number() OVER () = 1 THEN w.members END AS members, f.*
+FROM person w LEFT JOIN LATERAL (
+    SELECT {COLUMNS},
+        s.id IS NOT NULL AS assigned, s.cap, m.admin AS member_admin, m.suspended_at AS member_suspended_at
+    FROM {TABLES} JOIN agent_members m ON m.agent_id = e.agent_id
+    LEFT JOIN assignments s ON s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL
+    WHERE m.user_id = w.user_id AND m.joined_at IS NOT NULL AND m.departed_at IS NULL AND e.ended_at IS NULL
+        AND m.id = coalesce(w.member_id, m.id)
+) f ON TRUE
+"""  # noqa: S608  (our own text)
+_BY = {Kind.SESSION: _SESSION, Kind.API_KEY: _API_KEY, Kind.ACCESS_TOKEN: _ACCESS_TOKEN, Kind.ISSUER: _ISSUER}
+_STATEMENTS = {kind: _PERSON.format(shown) for kind, shown in _BY.items()}
+_TABLES = {kind: f"{kind.value}s.id" for kind in _BY} | {Kind.ISSUER: "identities.id"}
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SEEN_EVERY = timedelta(seconds=60)  # how coarsely the last use is kept: a write per request would be one too many
 
 
 async def load_actor(
-    reference: str,
+    credential: Credential,
     policy_at: Callable[[int], Awaitable[Policy]],
     now: datetime,
     *,
@@ -58,56 +92,78 @@ async def load_actor(
     attended: bool = True,
     uses: LastUses | None = None,
 ) -> tuple[Actor, datetime] | None:
-    """The person behind a session's reference as of `now`, and the last use that is written down. None where the
-    session is over or unknown.
+    """The person behind a credential as of `now`, and the last use that is written down. None where the credential is
+    over or unknown.
 
     The same statement reads which activation of a policy is the newest; `policy_at` gives the set of that number,
     so that nobody is judged by one that was replaced before the question was asked. Only an attended request counts
-    as use of the session: a page that somebody left open must not keep it alive. `uses` writes it down later.
+    as use of a session: a page that somebody left open must not keep it alive. `uses` writes it down later.
     """
-    since = now - timedelta(seconds=idle_seconds)
+    idle = timedelta(seconds=idle_seconds)
     if uses is not None:
         await uses.catch_up(now)
-    rows = await watched_read(_SESSION, reference_hash(reference), now, since)
+    rows = await watched_read(_STATEMENTS[credential.kind], *_asked(credential, now, now - idle))
     if not rows:
         return None
-    (row,) = rows
-    seen = row["last_seen_at"]
+    row = rows[0]
+    seen = row["last_seen_at"] or LONG_AGO
     if attended and now - seen >= SEEN_EVERY:
-        await _used(row["id"], now, uses)
+        await _used(row, now, uses)
         seen = now
-    note(("sessions.id", row["id"]), ("users.id", row["user_id"]))
-    hold_until(min(row["expires_at"], seen + timedelta(seconds=idle_seconds)))
-    return await _actor(row, await policy_at(row["activation"] or 0), now, address), seen
+    note((_TABLES[credential.kind], row["who_id"]), ("users.id", row["who_user_id"]))
+    hold_until(min(row["who_expires_at"], seen + idle) if row["session_id"] else row["who_expires_at"])
+    return _actor(rows, credential.claims, await policy_at(row["activation"] or 0), now, address), seen
 
 
-async def _used(session: UUID, now: datetime, uses: LastUses | None) -> None:
+def _asked(credential: Credential, now: datetime, idle_since: datetime) -> tuple[Any, ...]:
+    """The values of the statement for this kind of credential."""
+    if credential.claims is not None:
+        return credential.claims.issuer, credential.claims.subject, credential.claims.until
+    return (credential.name, now, idle_since) if credential.kind is Kind.SESSION else (credential.name, now)
+
+
+async def _used(row: Row, now: datetime, uses: LastUses | None) -> None:
+    """Of whom a trusted issuer vouches for nothing is written down."""
+    used = used_by(row["session_id"], row["api_key_id"])
+    if used is None:
+        return
+    writer = uses or LastUses()
+    writer.note(*used, now)
     if uses is None:
-        await client().execute_query_dict(_SEEN, [session, now])
-    else:
-        uses.note(session, now)
+        await writer.close()
 
 
-async def _actor(row: Mapping[str, Any], policy: Policy, now: datetime, address: str) -> Actor:
+def _actor(rows: Sequence[Row], claims: Claims | None, policy: Policy, now: datetime, address: str) -> Actor:
+    row = rows[0]
     members = orjson.loads(row["members"] or "[]")
+    scopes = None if row["scopes"] is None else frozenset(row["scopes"])
     practices = _staff_seats(orjson.loads(row["staff"] or "[]"))
-    note(("staff_members.user_id", row["user_id"]), ("agent_members.user_id", row["user_id"]))
+    note(("staff_members.user_id", row["who_user_id"]), ("agent_members.user_id", row["who_user_id"]))
     note(*(("practices.id", practice) for practice in practices))
-    for practice, seat in await _engagement_seats(members, policy, now):
+    for member in members:
+        note(("agents.id", UUID(member["agent"])), ("engagements.agent_id", UUID(member["agent"])))
+    for practice, seat in _engagement_seats(rows, policy, now):
         practices[practice].append(seat)
     return Actor(
-        user_id=row["user_id"],
+        user_id=row["who_user_id"],
         name=row["name"],
-        session_id=row["id"],
-        reauthenticated_at=row["reauthenticated_at"],
         policy=policy,
         now=now,
+        session_id=row["session_id"],
+        api_key_id=row["api_key_id"],
+        reauthenticated_at=claims.authenticated_at if claims else row["reauthenticated_at"],
+        second_factor=claims.second_factor if claims else row["second_factor"],
         address=address,
-        own=_own_seats(row["operator"]),
-        practices={practice: tuple(seats) for practice, seats in practices.items()},
-        agents={UUID(member["agent"]): (_member_seat(member),) for member in members},
+        own=_carried(_own_seats(row["operator"]), scopes),
+        practices={practice: _carried(seats, scopes) for practice, seats in practices.items()},
+        agents={UUID(member["agent"]): _carried((_member_seat(member),), scopes) for member in members},
         members={UUID(member["agent"]): UUID(member["id"]) for member in members},
     )
+
+
+def _carried(seats: Iterable[Seat], scopes: frozenset[str] | None) -> tuple[Seat, ...]:
+    """The seats as far as an API key carries them; all of a person's own."""
+    return tuple(seats) if scopes is None else tuple(replace(seat, scopes=scopes) for seat in seats)
 
 
 def _own_seats(operator: bool) -> tuple[Seat, ...]:
@@ -130,17 +186,9 @@ def _member_seat(member: Mapping[str, Any]) -> Seat:
     return Seat("member", frozenset({role}), active=member["active"])
 
 
-async def _engagement_seats(
-    members: Iterable[Mapping[str, Any]], policy: Policy, now: datetime
-) -> list[tuple[UUID, Seat]]:
-    """A seat in each practice through each engagement that has not ended."""
-    ids = [UUID(member["id"]) for member in members]
-    if not ids:
-        return []
-    for member in members:
-        agent = UUID(member["agent"])
-        note(("agents.id", agent), ("engagements.agent_id", agent))
-    lives = [(row, _life(row, policy, now)) for row in await watched_read(_ENGAGEMENTS, ids)]
+def _engagement_seats(rows: Iterable[Row], policy: Policy, now: datetime) -> list[tuple[UUID, Seat]]:
+    """A seat in each practice through each engagement that has not ended. Who has none has one row without any."""
+    lives = [(row, _life(row, policy, now)) for row in rows if row["practice_id"] is not None]
     return [(row["practice_id"], engagement_seat(row, found)) for row, found in lives if not found.ended_at]
 
 

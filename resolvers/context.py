@@ -17,9 +17,11 @@ from authz.policy import Policy
 from models.connection import Row, read, watched_read
 from models.memory import hold_until, note, spoil
 from operations.facts import COLUMNS, TABLES
-from operations.session import Visit, reference_hash
+from operations.last_use import used_by
+from operations.session import Visit
 from resolvers import edges, objects
 from resolvers.actors import SEEN_EVERY, load_actor
+from resolvers.credential import Credential, Kind
 from resolvers.execution import RequestFacts, SessionChange
 from resolvers.executor import Ahead
 from resolvers.inforce import InForce
@@ -81,7 +83,7 @@ class Context:
     sessions: Sessions
     actor: Actor | None = None
     session_change: str | Literal[SessionChange.ENDED] | None = None
-    reference: str | None = None
+    credential: Credential | None = None
     follow: Follow | None = None
     remembered: Remembered | None = None
     mutations: int = 0
@@ -164,23 +166,23 @@ class Context:
         return frozenset(found["practices"]) if found else frozenset()
 
     async def begin(self) -> None:
-        """Become whoever the request's session names, from memory where that is known to be true."""
-        self.reference = self.request.session_reference
-        if self.reference is None:
+        """Become whoever the request's credential names, from memory where that is known to be true."""
+        self.credential = self.request.credential
+        if self.credential is None:
             return
         if self.remembered is None or not await self._confirmed(self.remembered):
             self.actor, _ = await self._load_actor()
             return
         if not self.recall():
-            self._become(await self._recorded(self.remembered, self._name(self.reference)))
+            self._become(await self._recorded(self.remembered, self._name(self.credential)))
 
     def recall(self) -> bool:
         """Whether somebody could be found in memory, for a request that is confirmed already, without any wait."""
-        reference, remembered = self.request.session_reference, self.remembered
-        if reference is None or remembered is None or not self.request.confirmed:
+        credential, remembered = self.request.credential, self.remembered
+        if credential is None or remembered is None or not self.request.confirmed:
             return False
-        self.reference = reference
-        return self._become(remembered.actors.get(self._name(reference), self.request.now))
+        self.credential = credential
+        return self._become(remembered.actors.get(self._name(credential), self.request.now))
 
     def _become(self, known: Known | None) -> bool:
         if known is not None:
@@ -193,21 +195,24 @@ class Context:
         """Whatever is answered now may be answered again from memory until the next use has to be written down."""
         if self.remembered is None or not self.request.attended:
             return
+        used = used_by(known.actor.session_id, known.actor.api_key_id)
+        if used is None:
+            return
         if self.request.now - known.seen >= SEEN_EVERY:
-            self.remembered.uses.note(known.actor.session_id, self.request.now)
+            self.remembered.uses.note(*used, self.request.now)
             known.seen = self.request.now
         hold_until(known.seen + SEEN_EVERY)
 
-    def _name(self, reference: str) -> tuple[bytes, bool]:
+    def _name(self, credential: Credential) -> tuple[Kind, bytes, bool]:
         """Only the attended one keeps the session alive."""
-        return reference_hash(reference), self.request.attended
+        return credential.kind, credential.name, self.request.attended
 
     async def _confirmed(self, remembered: Remembered) -> bool:
         if self.request.confirmed is None:
             self.request = replace(self.request, confirmed=await remembered.confirm())
         return bool(self.request.confirmed)
 
-    async def _recorded(self, remembered: Remembered, name: tuple[bytes, bool]) -> Known | None:
+    async def _recorded(self, remembered: Remembered, name: tuple[Kind, bytes, bool]) -> Known | None:
         with remembered.changes.recorded() as made:
             actor, seen = await self._load_actor()
         if actor is None:
@@ -220,14 +225,14 @@ class Context:
     def _use(self, in_force: InForce) -> None:
         self.policy, self.policy_activated_at, self.follow = in_force.policy, in_force.activated_at, None
 
-    async def sign_in_as(self, reference: str | None) -> None:
-        """Become whoever holds this reference; also to see the seats that a change just gave."""
+    async def sign_in_as(self, credential: Credential | None) -> None:
+        """Become whoever shows this; also to see the seats that a change just gave."""
         self.forget()
-        self.reference = reference
+        self.credential = credential
         self.actor, _ = await self._load_actor()
 
     async def refresh(self) -> None:
-        await self.sign_in_as(self.reference)
+        await self.sign_in_as(self.credential)
 
     def forget(self) -> None:
         """What was loaded before a change is not what is there after it."""
@@ -236,10 +241,10 @@ class Context:
         self.met = {}
 
     async def _load_actor(self) -> tuple[Actor | None, datetime]:
-        if self.reference is None:
+        if self.credential is None:
             return None, self.request.now
         found = await load_actor(
-            self.reference,
+            self.credential,
             self._policy_at,
             self.request.now,
             address=self.request.address,
@@ -270,7 +275,7 @@ async def open_context(
     follow: Follow | None = None,
     remembered: Remembered | None = None,
 ) -> Context:
-    """The context of a request, with whoever its session's reference names. Without `follow` the policy is given."""
+    """The context of a request, with whoever its credential names. Without `follow` the policy is given."""
     context = Context(request, policy, policy_activated_at, sessions, follow=follow, remembered=remembered)
     await context.begin()
     return context

@@ -27,6 +27,7 @@ from strawberry.types.execution import ExecutionContext
 
 import limits
 from resolvers import straight
+from resolvers.credential import Credential
 from resolvers.executor import Compiled, Executor
 
 
@@ -41,7 +42,7 @@ ENDED: Final = SessionChange.ENDED
 class RequestFacts:
     """What the door knows of a request before anything of it is believed."""
 
-    session_reference: str | None
+    credential: Credential | None
     address: str
     now: datetime
     request_id: str

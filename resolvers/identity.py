@@ -11,6 +11,7 @@ from authz.life import Party
 from operations import session
 from operations.record import Who
 from resolvers.context import Context, context_of
+from resolvers.credential import of_session
 from resolvers.execution import ENDED
 from resolvers.guard import public, requires
 from schema.inputs import ReauthenticateInput, SignInInput, SignUpInput
@@ -53,9 +54,10 @@ class IdentityMutation:
     )
     async def sign_out(self, info: strawberry.Info, access: Access) -> bool:
         actor = access.actor
-        who = Who(actor.name, actor.user_id, Party.PLATFORM, access.policy.digest, access.now)
-        await session.sign_out(actor.session_id, who)
-        context_of(info).session_change = ENDED
+        if actor.session_id is not None:
+            who = Who(actor.name, actor.user_id, Party.PLATFORM, access.policy.digest, access.now)
+            await session.sign_out(actor.session_id, who)
+            context_of(info).session_change = ENDED
         return True
 
 
@@ -66,5 +68,5 @@ def _replaces(context: Context) -> UUID | None:
 
 async def _welcome(context: Context, opened: session.Opened) -> SignInSuccess:
     context.session_change = opened.reference
-    await context.sign_in_as(opened.reference)
+    await context.sign_in_as(of_session(opened.reference))
     return SignInSuccess(viewer=Viewer(actor=context.actor))

@@ -67,7 +67,9 @@ async def user_of_viewer(context: Context, viewer: Viewer) -> User:
 
 
 @edge(Viewer, "session")
-async def session(context: Context, viewer: Viewer) -> Session:
+async def session(context: Context, viewer: Viewer) -> Session | None:
+    if viewer.actor.session_id is None:
+        return None
     row = await context.the("session", viewer.actor.session_id)
     return Session(
         id=strawberry.ID(str(row["id"])),

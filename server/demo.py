@@ -103,7 +103,7 @@ def _access(user: User, policy: Policy, now: datetime, permission: str, place: P
     at = dict.fromkeys(place.practices, seats)
     agents = {place.agent: seats} if place.agent else {}
     own = (Seat("user", frozenset({"account_holder"})), *(seats if place == Place() else ()))
-    actor = Actor(user.id, user.name, user.id, now, policy, now, own=own, practices=at, agents=agents)
+    actor = Actor(user.id, user.name, policy, now, reauthenticated_at=now, own=own, practices=at, agents=agents)
     return actor.access(permission, place)
 
 

@@ -22,6 +22,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 import limits
+from resolvers.credential import Credential, of_session
 from resolvers.execution import ENDED, RequestContext
 from server import media
 from server.http_errors import Code, RequestRejected
@@ -65,11 +66,11 @@ class Cookie:
         return self.clear() if sent is not None and context.actor is None else None
 
 
-def reference(sent: str | None) -> str | None:
-    """The cookie's value where it can be one of ours at all."""
+def session(sent: str | None) -> Credential | None:
+    """The session of a cookie's value, where that can be one of ours at all."""
     if sent is None or len(sent) > limits.of("session_reference_characters"):
         return None
-    return sent if _REFERENCE.fullmatch(sent) else None
+    return of_session(sent) if _REFERENCE.fullmatch(sent) else None
 
 
 def check_content_type(headers: Headers) -> None:

@@ -62,7 +62,7 @@ class Streams:
 
     def open(self, asked: Asked, context: RequestContext, caller: Caller) -> EventStream:
         """Raises RequestRejected, or NotSignedIn for what is not open to everybody."""
-        if self.shares.is_spent(_holder(caller)):
+        if self.shares.is_spent(caller.holder):
             message = "too many streams are open in this session; close one first"
             raise RequestRejected(429, Code.TOO_MANY_OPERATIONS, message, Retry_After="5")
         with suppress(DocumentRejected):  # is told in the stream
@@ -84,7 +84,7 @@ class EventStream(Response):
         self._caller = caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with deadline.within(None), self._streams.shares.take(_holder(self._caller)):
+        with deadline.within(None), self._streams.shares.take(self._caller.holder):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             code = await self._flow(receive, send)
             await _put(send, b"", more=False)
@@ -105,10 +105,6 @@ class EventStream(Response):
             async for result in results:
                 await _put(send, _next(result))
         await _put(send, COMPLETE)
-
-
-def _holder(caller: Caller) -> str:
-    return caller.reference or caller.address
 
 
 def _next(result: Result) -> bytes:

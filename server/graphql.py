@@ -143,7 +143,7 @@ class Endpoint:
         return response if context is None else self._made_personal(response, sent, context)
 
     def _caller(self, facts: RequestFacts, context: RequestContext) -> Caller:
-        given = facts.session_reference, facts.address, facts.request_id
+        given = facts.credential, facts.address, facts.request_id
         return Caller(self.open_context, self.clock, *given, user_id=context.user_id)
 
     def _made_personal(self, response: Response, sent: str | None, context: RequestContext) -> Response:
@@ -162,10 +162,10 @@ class Endpoint:
 
     async def _facts(self, request: Request, sent: str | None) -> RequestFacts:
         address = request.client.host if request.client else ""
-        reference = door.reference(sent)
-        confirmed = reference is not None and await self.unchanged.confirm()
+        credential = door.session(sent)
+        confirmed = credential is not None and await self.unchanged.confirm()
         request_id = str(request.scope["sparekey.request_id"])
-        return RequestFacts(reference, address, self.clock(), request_id, confirmed=confirmed)
+        return RequestFacts(credential, address, self.clock(), request_id, confirmed=confirmed)
 
     async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str, safe: bool) -> Answer:
         try:

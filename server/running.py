@@ -24,6 +24,7 @@ import limits
 from errors import NotSignedIn, Refusal
 from models import deadline
 from resolvers import subscription
+from resolvers.credential import Credential
 from resolvers.execution import RequestContext, RequestFacts
 from server.answering import Answering, Prepared, body
 from server.body import Asked
@@ -44,10 +45,15 @@ class Caller:
 
     open_context: OpenContext
     clock: Callable[[], datetime]
-    reference: str | None
+    credential: Credential | None
     address: str
     request_id: str
     user_id: object | None = None
+
+    @property
+    def holder(self) -> bytes:
+        """Whose share of the connections it takes."""
+        return self.address.encode() if self.credential is None else self.credential.name
 
     async def context(self, *, attended: bool) -> RequestContext:
         """A fresh one. Raises NotSignedIn when the session is over, or somebody else's."""
@@ -58,7 +64,7 @@ class Caller:
 
     async def anybody(self, *, attended: bool = True) -> RequestContext:
         """A fresh one, whoever it is for."""
-        facts = RequestFacts(self.reference, self.address, self.clock(), self.request_id, attended)
+        facts = RequestFacts(self.credential, self.address, self.clock(), self.request_id, attended)
         return await timely(self.open_context(facts))
 
 

@@ -13,13 +13,13 @@ import limits
 @dataclass(frozen=True, slots=True)
 class Shares:
     limit: str  # its name in the table
-    _taken: Counter[str] = field(default_factory=Counter)
+    _taken: Counter[bytes] = field(default_factory=Counter)
 
-    def is_spent(self, holder: str) -> bool:
+    def is_spent(self, holder: bytes) -> bool:
         return self._taken[holder] >= limits.of(self.limit)
 
     @contextmanager
-    def take(self, holder: str) -> Iterator[None]:
+    def take(self, holder: bytes) -> Iterator[None]:
         self._taken[holder] += 1
         try:
             yield

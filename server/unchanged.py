@@ -42,7 +42,8 @@ class Question:
 
     @cached_property
     def name(self) -> bytes:
-        told = f"{self.facts.session_reference}\n{self.method}\n{self.kind}\n"
+        credential = self.facts.credential
+        told = f"{credential and credential.name.hex()}\n{self.method}\n{self.kind}\n"
         return hashlib.sha256(told.encode() + self.content).digest()
 
 

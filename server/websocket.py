@@ -71,8 +71,8 @@ class SocketEndpoint:
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller:
         address = scope["client"][0] if scope.get("client") else ""
-        reference = door.reference(self.cookie.read(headers))
-        return Caller(self.open_context, self.clock, reference, address, uuid.uuid4().hex)
+        credential = door.session(self.cookie.read(headers))
+        return Caller(self.open_context, self.clock, credential, address, uuid.uuid4().hex)
 
 
 class Conversation:
@@ -98,10 +98,10 @@ class Conversation:
     async def _converse(self) -> None:
         await self._await_init()
         self._caller = replace(self._caller, user_id=await self._user_id())
-        reference = self._caller.reference or ""
-        if self._endpoint.shares.is_spent(reference):
+        holder = self._caller.holder
+        if self._endpoint.shares.is_spent(holder):
             raise Closing(Close.TOO_MANY, "Too many sockets of this session")
-        with self._endpoint.shares.take(reference):
+        with self._endpoint.shares.take(holder):
             await self._wire.tell({"type": "connection_ack"})
             await self._serve()
 

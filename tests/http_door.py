@@ -19,6 +19,7 @@ from graphql import GraphQLError
 from starlette.applications import Starlette
 
 import errors
+from resolvers.credential import of_session
 from resolvers.execution import ENDED, RequestFacts, Schema
 from server.app import create_app
 from server.manifest import Entry, id_of
@@ -173,7 +174,7 @@ SCHEMA = Schema(Query, Mutation)
 
 
 async def open_context(facts: RequestFacts) -> Context:
-    return Context(facts, "somebody" if facts.session_reference == SESSION else None)
+    return Context(facts, "somebody" if facts.credential == of_session(SESSION) else None)
 
 
 async def all_well() -> Mapping[str, bool]:

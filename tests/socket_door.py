@@ -18,6 +18,7 @@ from websockets.typing import Origin, Subprotocol
 
 import errors
 import limits
+from resolvers.credential import of_session
 from resolvers.execution import RequestFacts, Schema
 from tests import http_door
 from tests.http_door import NOW, SECRET, SESSION
@@ -44,7 +45,8 @@ class World:
         self.facts.append(facts)
         if self.away:
             raise ConnectionError(SECRET)
-        return Context(facts, self.sessions.get(facts.session_reference or ""), world=self)
+        who = {of_session(reference): name for reference, name in self.sessions.items()}
+        return Context(facts, who.get(facts.credential) if facts.credential else None, world=self)
 
     @contextlib.contextmanager
     def source(self, name: str) -> Any:

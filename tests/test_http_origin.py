@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resolvers.credential import of_session
 from resolvers.execution import RequestFacts
 from tests.http_door import JSON, NOW, SESSION, Caller, Context, codes, door
 
@@ -126,7 +127,7 @@ async def test_a_reference_that_cannot_be_ours_never_reaches_the_database() -> N
     async with door(open_context=watching) as caller:
         for sent in ("x" * 129, "a b", "a%00b", "ok_-9"):
             await caller.ask("{ __typename }", headers={"Cookie": f"other=1; sparekey={sent}"})
-    assert [facts.session_reference for facts in seen] == [None, None, None, "ok_-9"]
+    assert [facts.credential for facts in seen] == [None, None, None, of_session("ok_-9")]
 
 
 async def test_the_context_learns_address_time_and_request_id() -> None:

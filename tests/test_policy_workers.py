@@ -144,7 +144,7 @@ async def test_a_request_keeps_the_set_it_began_with(town: Town, tmp_path: Path)
     person = await town.person("somebody@elm.example")
 
     async def opened() -> Context:
-        facts = RequestFacts(person.reference, "127.0.0.1", town.clock.now, "request")
+        facts = RequestFacts(person.credential, "127.0.0.1", town.clock.now, "request")
         known = follower.in_force
         return await open_context(facts, known.policy, known.activated_at, Sessions(900, 43_200), follower.at)
 

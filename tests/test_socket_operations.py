@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from resolvers.credential import of_session
 from tests.http_door import SECRET, SESSION
 from tests.socket_door import World, codes, served, shorten, socket, until
 
@@ -91,7 +92,7 @@ async def test_every_operation_has_a_context_of_its_own_with_the_time_and_the_ad
             await peer.hear_until("complete")
     init, first, second = world.facts
     assert first is not second
-    assert {each.session_reference for each in world.facts} == {SESSION}
+    assert {each.credential for each in world.facts} == {of_session(SESSION)}
     assert first.address == "127.0.0.1"
     assert init.attended
     assert second.attended

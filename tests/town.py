@@ -25,6 +25,7 @@ from operations import pepper
 from operations.session import reference_hash
 from operations.spelling import check_digit
 from resolvers.context import Context, Sessions, open_context
+from resolvers.credential import Credential, of_session
 from resolvers.execution import RequestFacts
 from resolvers.remembered import Remembered
 from resolvers.schema import schema
@@ -120,6 +121,10 @@ class Client:
         assert len(found) <= 1, "a browser holds one session"
         return next(iter(found), None)
 
+    @property
+    def credential(self) -> Credential | None:
+        return of_session(self.reference) if self.reference else None
+
     async def preview(self, house: House, letters: str, code: str) -> Any:
         """Letters and a code typed into a practice's page. A wrong attempt may be told when to come back."""
         return await self.do("previewToken", RETRY, practiceId=house.id, letters=letters, code=code)
@@ -176,7 +181,7 @@ class Town:
 
     async def context(self, client: Client) -> Context:
         """What resolvers work with in a request of this browser's."""
-        return await self.open_context(RequestFacts(client.reference, "127.0.0.1", self.clock.now, "request"))
+        return await self.open_context(RequestFacts(client.credential, "127.0.0.1", self.clock.now, "request"))
 
     def visitor(self, address: str = "127.0.0.1") -> Client:
         """A browser that nobody has signed in with."""
