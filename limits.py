@@ -36,6 +36,7 @@ TABLE = (
     Limit("header_seconds", 15, "seconds", "from the first byte, or from the connection, to complete headers"),
     Limit("header_bytes", 32_768, "bytes", "request line and headers together; browsers stay below 16 KiB"),
     Limit("session_reference_characters", 128, "characters", "256 bits in base64url are 43; longer is not ours"),
+    Limit("bearer_characters", 8_192, "characters", "of an Authorization header: an issuer's token has thousands"),
     Limit("websocket_message_bytes", 65_536, "bytes", "the same as a body"),
     # What a connection that stays may hold: a socket, or a stream of server-sent events.
     Limit("socket_init_seconds", 5, "seconds", "connection_init comes at once, or the socket is nobody's"),

@@ -29,16 +29,21 @@ FROM sessions s WHERE s.reference_hash = $1 AND s.ended_at IS NULL AND s.expires
 """
 _OF_KEY = """
 m.user_id, NULL::uuid AS session_id, k.id AS api_key_id, k.member_id"""
+# A key ends where its member's or its agent's work does. People still see their own suspended agent; programs need not.
+_AT_WORK = """
+JOIN agent_members m ON m.id = k.member_id AND m.joined_at IS NOT NULL AND m.departed_at IS NULL
+    AND m.suspended_at IS NULL
+JOIN agents a ON a.id = k.agent_id AND a.id = m.agent_id AND a.suspended_at IS NULL AND a.closed_at IS NULL"""
 _PROVES_NOTHING = "NULL::timestamptz AS reauthenticated_at, FALSE AS second_factor"
 _API_KEY = f"""
 SELECT k.id, {_OF_KEY}, k.scopes, {_PROVES_NOTHING}, k.last_used_at AS last_seen_at, k.expires_at
-FROM api_keys k JOIN agent_members m ON m.id = k.member_id
+FROM api_keys k {_AT_WORK}
 WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND k.expires_at > $2
 """  # noqa: S608  (our own text)
 _ACCESS_TOKEN = f"""
 SELECT t.id, {_OF_KEY}, t.scopes, {_PROVES_NOTHING}, k.last_used_at AS last_seen_at,
     least(t.expires_at, k.expires_at) AS expires_at
-FROM access_tokens t JOIN api_keys k ON k.id = t.api_key_id JOIN agent_members m ON m.id = k.member_id
+FROM access_tokens t JOIN api_keys k ON k.id = t.api_key_id {_AT_WORK}
 WHERE t.token_hash = $1 AND k.revoked_at IS NULL AND least(t.expires_at, k.expires_at) > $2
 """  # noqa: S608  (our own text)
 _ISSUER = f"""
@@ -99,6 +104,8 @@ async def load_actor(
     so that nobody is judged by one that was replaced before the question was asked. Only an attended request counts
     as use of a session: a page that somebody left open must not keep it alive. `uses` writes it down later.
     """
+    if credential.claims is not None and credential.claims.until <= now:  # on a connection that stays
+        return None
     idle = timedelta(seconds=idle_seconds)
     if uses is not None:
         await uses.catch_up(now)
@@ -111,6 +118,8 @@ async def load_actor(
         await _used(row, now, uses)
         seen = now
     note((_TABLES[credential.kind], row["who_id"]), ("users.id", row["who_user_id"]))
+    if row["api_key_id"] is not None:  # an access token ends with its key
+        note(("api_keys.id", row["api_key_id"]))
     hold_until(min(row["who_expires_at"], seen + idle) if row["session_id"] else row["who_expires_at"])
     return _actor(rows, credential.claims, await policy_at(row["activation"] or 0), now, address), seen
 

@@ -27,6 +27,7 @@ from server import health
 from server import metrics as metrics_page
 from server.admission import Admission
 from server.answering import Answering
+from server.credentials import Issuers
 from server.documents import Documents
 from server.door import Cookie
 from server.early_refusal import EarlyRefusal
@@ -92,11 +93,13 @@ def create_app(
     clock: Callable[[], datetime] = _now,
     metrics: Metrics | None = None,
     remembered: Remembered | None = None,
+    issuers: Issuers | None = None,
     lifespan: Lifespan[Starlette] | None = None,
 ) -> Starlette:
     """`development`: plain http, introspection before sign-in, GraphiQL unless `graphiql` says otherwise.
 
     `origins`: other sites whose pages may call the API with the cookie, such as `https://app.example.org`.
+    `issuers`: whose tokens are accepted as bearers', beside our own keys.
     `remembered`: what this worker may answer from while it is unchanged; `open_context` uses the same.
     """
     metrics = metrics or Metrics()
@@ -114,6 +117,7 @@ def create_app(
         open_context=open_context,
         clock=clock,
         cookie=cookie,
+        issuers=issuers,
         origins=frozenset(origins),
         metrics=metrics,
         unchanged=unchanged,
@@ -125,6 +129,7 @@ def create_app(
         open_context=open_context,
         clock=clock,
         cookie=cookie,
+        issuers=issuers,
         origins=frozenset(origins),
         metrics=metrics,
         shares=Shares("sockets_per_session"),
@@ -161,7 +166,7 @@ def _cors(origins: Collection[str]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST"],
-            allow_headers=["Content-Type", "If-None-Match", "X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"],
             expose_headers=["ETag", "X-Request-ID", "Retry-After", POLICY],
             allow_credentials=True,
         )

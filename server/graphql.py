@@ -1,9 +1,11 @@
 """GraphQL over HTTP: one request, one answer, to the specification's MUST and SHOULD.
 
     405 method · 406 Accept · 403 origin
-    POST   415 content type · 413, 408 body · 400 not a GraphQL request
-    GET    405 no documentId · 400 not a GraphQL request
-    then the context: who is it? · document known? · 405 mutation by GET · public? else 401 · valid? · cost · execution
+    POST   415 content type · 413, 408 body
+    400 two credentials · 401 no bearer token that can be one
+    400 not a GraphQL request · GET 405 no documentId
+    then the context: who is it? · 401 a bearer token that opens nothing
+    document known? · 405 mutation by GET · public? else 401 · valid? · cost · execution
 
 GET is for stored documents, and HEAD is GET without the body, which uvicorn leaves out.
 
@@ -28,20 +30,22 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.execution import RequestContext, RequestFacts
 from resolvers.remembered import Kept
-from server import answer, body, door, event_stream, graphiql, media, query_string, unchanged
+from server import answer, body, credentials, door, event_stream, graphiql, media, query_string, unchanged
 from server.answer import Answer, Encoded
 from server.answering import Answering
 from server.body import Asked
+from server.credentials import Issuers, Shown
 from server.envelope import POLICY
 from server.event_stream import Streams
 from server.http_errors import Code, DocumentRejected, RequestRejected, document_rejected
 from server.metrics import Metrics
 from server.revalidation import revalidated
-from server.running import Caller, OpenContext
+from server.running import Caller, OpenContext, refuse_a_change_of_session
 from server.same_again import KEPT
 from server.unchanged import Question, Unchanged
 
 READS = ("GET", "HEAD")
+SESSION_ONLY = "signing in, out and again is for people with a cookie; leave the Authorization header away"
 SUBSCRIBE = "subscribe over a WebSocket (graphql-transport-ws), or accept text/event-stream"
 
 
@@ -53,6 +57,7 @@ class Endpoint:
     open_context: OpenContext
     clock: Callable[[], datetime]
     cookie: door.Cookie
+    issuers: Issuers | None
     origins: frozenset[str]
     metrics: Metrics
     unchanged: Unchanged
@@ -84,8 +89,8 @@ class Endpoint:
 
     async def _answer(self, request: Request, receive: Receive, kind: str) -> Response:
         content = await self._content(request, receive)
-        sent = self.cookie.read(request.headers)
-        question = Question(await self._facts(request, sent), kind, request.method, content)
+        shown = credentials.shown(request.headers, self.cookie)
+        question = Question(await self._facts(request, shown), kind, request.method, content)
         kept = self.unchanged.find(question.name, question.facts.now) if question.facts.confirmed else None
         if kept is not None:
             request.scope[KEPT] = question.name
@@ -98,7 +103,7 @@ class Endpoint:
             return encoded.response()
         if request.method in READS and encoded.whole and context.actor is not None:
             encoded = revalidated(encoded, request.headers, self.origins)
-        return self._made_personal(encoded.response(), sent, context)
+        return self._made_personal(encoded.response(), shown, context)
 
     def _again(self, request: Request, kept: Kept, kind: str) -> Response:
         self.metrics.count_given_again()
@@ -118,7 +123,8 @@ class Endpoint:
             try:
                 asked = _asked(question)
                 context = await self.open_context(facts)
-                given = await self._execute(asked, context, facts.request_id, kind, question.method in READS)
+                credentials.check_known(facts.credential, context)
+                given = await self._execute(asked, context, question)
             except RequestRejected:
                 raise
             except Exception as exception:  # a bug anywhere below is an answer too
@@ -129,26 +135,27 @@ class Endpoint:
 
     async def _stream(self, request: Request, receive: Receive, kind: str) -> Response:
         """What is wrong before there is a stream is answered as for every POST."""
-        asked = body.parse(await self._content(request, receive))
-        sent = self.cookie.read(request.headers)
-        facts = await self._facts(request, sent)
+        content = await self._content(request, receive)
+        shown = credentials.shown(request.headers, self.cookie)
+        facts, asked = await self._facts(request, shown), body.parse(content)
         context: RequestContext | None = None
         try:
             context = await self.open_context(facts)
+            credentials.check_known(facts.credential, context)
             response: Response = self.streams.open(asked, context, self._caller(facts, context))
         except Exception as exception:
             encoded = answer.failed(exception, facts.request_id).encoded(kind)
             self.metrics.count_request(encoded.code)
             response = encoded.response()
-        return response if context is None else self._made_personal(response, sent, context)
+        return response if context is None else self._made_personal(response, shown, context)
 
     def _caller(self, facts: RequestFacts, context: RequestContext) -> Caller:
         given = facts.credential, facts.address, facts.request_id
         return Caller(self.open_context, self.clock, *given, user_id=context.user_id)
 
-    def _made_personal(self, response: Response, sent: str | None, context: RequestContext) -> Response:
+    def _made_personal(self, response: Response, shown: Shown, context: RequestContext) -> Response:
         response.headers[POLICY] = context.policy_digest
-        if line := self.cookie.change(sent, context):
+        if shown.bearer is None and (line := self.cookie.change(shown.cookie, context)):
             response.headers.append("Set-Cookie", line)
         return response
 
@@ -160,22 +167,25 @@ class Endpoint:
         door.check_content_type(request.headers)
         return await body.read(receive, request.headers.get("content-length"))
 
-    async def _facts(self, request: Request, sent: str | None) -> RequestFacts:
+    async def _facts(self, request: Request, shown: Shown) -> RequestFacts:
         address = request.client.host if request.client else ""
-        credential = door.session(sent)
+        credential = await credentials.credential(shown, self.issuers, self.clock())
         confirmed = credential is not None and await self.unchanged.confirm()
         request_id = str(request.scope["sparekey.request_id"])
         return RequestFacts(credential, address, self.clock(), request_id, confirmed=confirmed)
 
-    async def _execute(self, asked: Asked, context: RequestContext, request_id: str, kind: str, safe: bool) -> Answer:
+    async def _execute(self, asked: Asked, context: RequestContext, question: Question) -> Answer:
+        facts, safe = question.facts, question.method in READS
         try:
             prepared = self.answering.prepare(asked, signed_in=context.actor is not None, safe=safe)
+            if credentials.is_bearers(facts.credential):
+                refuse_a_change_of_session(prepared, Code.SESSION_ONLY, SESSION_ONLY)
             if prepared.kind is OperationType.SUBSCRIPTION:
                 raise document_rejected(Code.OPERATION_NOT_FOUND, SUBSCRIBE)
-            content = await self.answering.run(prepared, context, request_id)
+            content = await self.answering.run(prepared, context, facts.request_id)
             return Answer(200, content, repeatable=prepared.kind is OperationType.QUERY)
         except DocumentRejected as rejected:
-            return answer.not_executed(rejected, kind)
+            return answer.not_executed(rejected, question.kind)
 
 
 def _asked(question: Question) -> Asked:

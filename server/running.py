@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 # They change the cookie, and only the headers of an answer can: on a connection that stays those were sent long ago.
 SESSION_MUTATIONS = frozenset({"signUp", "signIn", "signOut", "reauthenticate"})
+USE_POST = "this changes the session's cookie, which only an answer to POST can set; send it by POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Running:
     async def results(self, context: RequestContext) -> AsyncGenerator[Result, None]:
         """Raises what `errors_of` understands; what was refused before execution is a DocumentRejected."""
         prepared = self._answering.prepare(self._asked, signed_in=context.actor is not None)
-        _refuse_a_change_of_session(prepared)
+        refuse_a_change_of_session(prepared, Code.USE_POST, USE_POST)
         if prepared.kind is OperationType.SUBSCRIPTION:
             self._subscribed = prepared
             async with aclosing(self._events(prepared, context)) as events:
@@ -175,8 +176,7 @@ def code_of(errors: Iterable[ErrorBody]) -> str | None:
     return next((str(each["extensions"]["code"]) for each in errors), None)
 
 
-def _refuse_a_change_of_session(prepared: Prepared) -> None:
+def refuse_a_change_of_session(prepared: Prepared, code: Code, message: str) -> None:
     roots = prepared.operation.sum.roots
     if prepared.kind is OperationType.MUTATION and not SESSION_MUTATIONS.isdisjoint(roots):
-        message = "this changes the session's cookie, which only an answer to POST can set; send it by POST"
-        raise DocumentRejected([error(Code.USE_POST, message)])
+        raise DocumentRejected([error(code, message)])

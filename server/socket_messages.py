@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import limits
@@ -55,7 +55,7 @@ class Type(enum.StrEnum):
 class Message:
     type: Type
     id: str = ""  # of SUBSCRIBE and COMPLETE
-    payload: Mapping[str, Any] | None = None
+    payload: Mapping[str, Any] | None = field(default=None, repr=False)  # of INIT it may hold a credential
     asked: Asked | None = None  # of SUBSCRIBE
 
 

@@ -1,6 +1,6 @@
 """The unchanged page asked again: the bytes of the last answer, while nothing that they show has changed.
 
-A query's answer is kept under everything that it was asked with: the session, the way and the media type, and the
+A query's answer is kept under everything that it was asked with: the credential, the way and the media type, and the
 bytes of the request. It is given again only
 
 - after `confirm`, which began once the request was here and knows every change that was committed before that
@@ -11,8 +11,8 @@ bytes of the request. It is given again only
 - before the first instant at which time alone would change it: a grant's end, midnight for a training that falls due,
   and the minute after which a session's last use is written down again.
 
-Errors, mutations and answers to nobody in particular are never kept. The name is a digest, so neither a session's
-reference nor a variable stays in memory for this.
+Errors, mutations and answers to nobody in particular are never kept. The name is a digest, so neither a credential
+nor a variable stays in memory for this.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Question:
     @cached_property
     def name(self) -> bytes:
         credential = self.facts.credential
-        told = f"{credential and credential.name.hex()}\n{self.method}\n{self.kind}\n"
+        whose = credential and f"{credential.kind.value} {credential.name.hex()}"
+        told = f"{whose}\n{self.method}\n{self.kind}\n"
         return hashlib.sha256(told.encode() + self.content).digest()
 
 

@@ -5,7 +5,9 @@
     many sockets · 4409 an id that is in use · 4403 the session is over · 1013 busy · 4500 a bug · 1001 the server stops
 
 Sockets are for people who are signed in, in development, too: signing in and out needs POST, which sets the cookie,
-and so does whatever else is open to everybody.
+and so does whatever else is open to everybody. A bearer shows a key or token in the handshake's Authorization header
+or, because browsers cannot set one there, in `connection_init`: `{"authorization": "Bearer …"}`. Two credentials are
+refused as for POST; whatever is wrong with one closes the socket by 4403.
 
 A browser lets any site open a socket and sends the cookie along; the origin is checked as for POST. The handshake
 is answered before the session is looked up, so a socket that says nothing costs no statement.
@@ -18,10 +20,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
+from typing import Any
 
 import orjson
 from starlette.datastructures import Headers
@@ -31,16 +35,21 @@ from starlette.types import Receive, Scope, Send
 import limits
 from errors import NotSignedIn
 from models.connection import PoolExhausted
-from server import door, faults
+from resolvers.credential import Credential
+from server import credentials, door, faults
 from server.answering import Answering
+from server.credentials import Issuers
 from server.envelope import SECURITY
 from server.http_errors import Code, RequestRejected, error
 from server.metrics import Metrics
-from server.running import Caller, OpenContext, until_one_ends, watch
+from server.running import Caller, OpenContext, timely, until_one_ends, watch
 from server.shares import Shares
 from server.socket_messages import PROTOCOL, Close, Closing, Message, Type
 from server.socket_operations import Operations
 from server.socket_wire import Gone, Wire
+
+BUSY = "the service is busy; try again"
+HEADER = "authorization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class SocketEndpoint:
     open_context: OpenContext
     clock: Callable[[], datetime]
     cookie: door.Cookie
+    issuers: Issuers | None
     origins: frozenset[str]
     metrics: Metrics
     shares: Shares
@@ -65,21 +75,27 @@ class SocketEndpoint:
         wire = Wire(receive, send)
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL if offered else None})
         if offered:
-            await Conversation(self, self._caller(scope, headers), wire).run()
+            await Conversation(self, headers, self._caller(scope), wire).run()
         else:
             await wire.close(Closing(Close.WRONG_PROTOCOL, "Subprotocol not acceptable"))
 
-    def _caller(self, scope: Scope, headers: Headers) -> Caller:
+    def _caller(self, scope: Scope) -> Caller:
+        """Nobody yet."""
         address = scope["client"][0] if scope.get("client") else ""
-        credential = door.session(self.cookie.read(headers))
-        return Caller(self.open_context, self.clock, credential, address, uuid.uuid4().hex)
+        return Caller(self.open_context, self.clock, None, address, uuid.uuid4().hex)
+
+    async def credential(self, headers: Headers, init: Message) -> Credential | None:
+        """Raises RequestRejected."""
+        shown = credentials.shown(headers, self.cookie, *_said(init.payload or {}))
+        return await timely(credentials.credential(shown, self.issuers, self.clock()))
 
 
 class Conversation:
     """One socket after its handshake."""
 
-    def __init__(self, endpoint: SocketEndpoint, caller: Caller, wire: Wire) -> None:
+    def __init__(self, endpoint: SocketEndpoint, headers: Headers, caller: Caller, wire: Wire) -> None:
         self._endpoint = endpoint
+        self._headers = headers
         self._caller = caller
         self._wire = wire
 
@@ -96,8 +112,7 @@ class Conversation:
             await self._close(Closing(Close.INTERNAL, "Internal server error"))
 
     async def _converse(self) -> None:
-        await self._await_init()
-        self._caller = replace(self._caller, user_id=await self._user_id())
+        await self._identify(await self._await_init())
         holder = self._caller.holder
         if self._endpoint.shares.is_spent(holder):
             raise Closing(Close.TOO_MANY, "Too many sockets of this session")
@@ -105,11 +120,12 @@ class Conversation:
             await self._wire.tell({"type": "connection_ack"})
             await self._serve()
 
-    async def _await_init(self) -> None:
+    async def _await_init(self) -> Message:
         try:
             async with asyncio.timeout(limits.of("socket_init_seconds")):
                 while (message := await self._wire.read()).type is not Type.INIT:
                     await self._before_init(message)
+                return message
         except TimeoutError:
             raise Closing(Close.INIT_TIMEOUT, "Connection initialisation timeout") from None
 
@@ -118,15 +134,20 @@ class Conversation:
             raise Closing(Close.UNAUTHORIZED, "Unauthorized")
         await self._heard(message)
 
-    async def _user_id(self) -> object:
-        """Whose socket this is. Raises Closing."""
+    async def _identify(self, init: Message) -> None:
+        """Find out whose socket this is. Raises Closing."""
         try:
-            user_id = (await self._caller.anybody()).user_id
-        except (RequestRejected, PoolExhausted):
-            raise Closing(Close.TRY_AGAIN_LATER, "the service is busy; try again") from None
-        if user_id is None:
+            credential = await self._endpoint.credential(self._headers, init)
+            caller = replace(self._caller, credential=credential)
+            self._caller = replace(caller, user_id=(await caller.anybody()).user_id)
+        except RequestRejected as rejected:
+            if rejected.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise Closing(Close.FORBIDDEN, "Forbidden") from None
+            raise Closing(Close.TRY_AGAIN_LATER, BUSY) from None
+        except PoolExhausted:
+            raise Closing(Close.TRY_AGAIN_LATER, BUSY) from None
+        if self._caller.user_id is None:
             raise Closing(Close.FORBIDDEN, "Forbidden")
-        return user_id
 
     async def _serve(self) -> None:
         endpoint = self._endpoint
@@ -161,6 +182,11 @@ class Conversation:
     async def _close(self, closing: Closing) -> None:
         with suppress(Gone):
             await self._wire.close(closing)
+
+
+def _said(payload: Mapping[str, Any]) -> list[str]:
+    """What a client says as its Authorization; its name is read as that of the header. No text is no bearer token."""
+    return [value if isinstance(value, str) else "" for name, value in payload.items() if name.lower() == HEADER]
 
 
 def _cross_site() -> Response:
