@@ -90,6 +90,9 @@ TABLE = (
     Limit("wrong_passwords_address_block", 600, "seconds", "then this address waits"),
     # What one caller may own.
     Limit("live_tokens_per_member", 5, "tokens", "nobody reads out more at once"),
+    Limit("api_clients_per_agent", 50, "clients", "with live keys, at most two each; a partner runs a few systems"),
+    Limit("api_key_days_default", 90, "days", "keys that are not rotated are keys that nobody could replace in need"),
+    Limit("api_key_days_most", 365, "days", "a key that was lost unseen ends with the year (NIST SP 800-57-1 §5.3)"),
     Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
     Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from schema.inputs import RevokeAgentInput
 
 _MEMBERS = """
-SELECT count(*) AS cut FROM agent_members m
+SELECT count(DISTINCT m.id) AS cut, count(k.id) AS keys
+FROM agent_members m LEFT JOIN api_keys k ON k.member_id = m.id AND k.revoked_at IS NULL AND k.expires_at > $4
 WHERE m.agent_id = $1 AND m.joined_at IS NOT NULL AND m.departed_at IS NULL AND m.suspended_at IS NULL AND (
     ($3 AND m.admin)
     OR EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = $2 AND s.member_id = m.id AND s.removed_at IS NULL)
@@ -69,7 +70,7 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
     """Remove grants and assignments, cancel this client's tokens, and count what that took away."""
     by, now = access.actor.user_id, access.now
     own_member = held.row["agent_kind"] == "front_office_worker"
-    (members,) = await connection.execute_query_dict(_MEMBERS, [held.agent_id, held.id, own_member])
+    (members,) = await connection.execute_query_dict(_MEMBERS, [held.agent_id, held.id, own_member, now])
     tokens = await connection.execute_query_dict(_CANCEL_TOKENS, [held.agent_id, held.row["external_ref"], now])
     grants = RoleGrant.filter(engagement_id=held.id, removed_at=None).using_db(connection)
     await grants.update(removed_at=now, removed_by_id=by)
@@ -77,7 +78,7 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
     return {
         "roles_removed": sorted(grant.role for grant in held.grants),
         "members_cut": members["cut"],
-        "api_keys_cut": 0,
+        "api_keys_cut": members["keys"],
         "subscriptions_closed": 0,
         "tokens_cancelled": len(tokens),
     }

@@ -40,6 +40,7 @@ QUERIES = {
     "agent": "SELECT * FROM agents WHERE id = ANY ($1)",
     "member": "SELECT * FROM agent_members WHERE id = ANY ($1)",
     "token": "SELECT * FROM connect_tokens WHERE id = ANY ($1)",
+    "api_key": f"SELECT {objects.API_KEY_COLUMNS} FROM api_keys k WHERE k.id = ANY ($1)",  # noqa: S608  (our own text)
     "engagement": f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1)",  # noqa: S608  (our own text)
     "receipt": "SELECT * FROM revocation_receipts WHERE id = ANY ($1)",
     "audit_event": "SELECT * FROM audit_events WHERE id = ANY ($1)",

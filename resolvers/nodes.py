@@ -23,6 +23,7 @@ UNION ALL SELECT id, 'engagement' FROM engagements WHERE id = ANY ($1)
 UNION ALL SELECT id, 'staff' FROM staff_members WHERE id = ANY ($1)
 UNION ALL SELECT id, 'member' FROM agent_members WHERE id = ANY ($1)
 UNION ALL SELECT id, 'token' FROM connect_tokens WHERE id = ANY ($1)
+UNION ALL SELECT id, 'api_key' FROM api_keys WHERE id = ANY ($1)
 UNION ALL SELECT id, 'audit_event' FROM audit_events WHERE id = ANY ($1)
 UNION ALL SELECT id, 'user' FROM users u WHERE id = ANY ($1) AND ($2 OR u.id = $3
     OR EXISTS (SELECT 1 FROM staff_members t WHERE t.user_id = u.id AND t.practice_id = ANY ($4))
@@ -87,6 +88,7 @@ def _object(context: Context, kind: str, row: Row) -> Node:
         "staff": lambda: context.staff_member(row),
         "member": lambda: objects.member(row),
         "token": lambda: objects.token(row, context.policy.tokens.attempts, context.now),
+        "api_key": lambda: objects.api_key(row),
         "audit_event": lambda: objects.audit_event(row),
         "user": lambda: objects.user(row),
     }
@@ -133,6 +135,7 @@ _RULES: dict[str, tuple[str | None, Locate]] = {
     "staff": ("staff.read", _of_practice),
     "member": ("members.read", _of_agent),
     "token": ("tokens.read", _of_agent),
+    "api_key": ("api_keys.manage", _of_agent),
     "audit_event": ("audit.read", _of_chain),
     "user": (None, _nowhere),
 }

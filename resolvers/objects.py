@@ -22,6 +22,7 @@ from models.memory import hold_until
 from operations import spelling
 from operations.facts import facts
 from schema.agent import Agent, AgentMember, ConnectToken
+from schema.api_key import ApiKey
 from schema.audit import AuditEvent
 from schema.engagement import Blocker, Engagement
 from schema.kinds import (
@@ -179,6 +180,28 @@ def _token_status(row: Row, attempts: int, now: datetime) -> TokenStatus:
     if row["attempts"] >= attempts:
         return TokenStatus.LOCKED
     return TokenStatus.EXPIRED if row["expires_at"] <= now else TokenStatus.ISSUED
+
+
+# Without the hash of the secret: what is not read cannot be shown.
+API_KEY_COLUMNS = """
+k.id, k.client_id, k.agent_id, k.member_id, k.label, k.prefix, k.scopes, k.created_at, k.expires_at, k.last_used_at,
+k.revoked_at
+"""
+
+
+def api_key(row: Row) -> ApiKey:
+    return ApiKey(
+        id=_id(row["id"]),
+        row=row,
+        label=row["label"],
+        prefix=row["prefix"],
+        client_id=_id(row["client_id"]),
+        scopes=[strawberry.ID(scope) for scope in row["scopes"]],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        last_used_at=row["last_used_at"],
+        revoked_at=row["revoked_at"],
+    )
 
 
 def engagement(row: Row, policy: rules.Policy, now: datetime) -> Engagement:

@@ -21,6 +21,7 @@ Locate: TypeAlias = Callable[[Context, Arguments], Awaitable[Place]]
 
 _ENGAGEMENT = "SELECT practice_id, agent_id FROM engagements WHERE id = $1"
 _STAFF = "SELECT practice_id FROM staff_members WHERE id = $1"
+_API_KEY = "SELECT agent_id FROM api_keys WHERE id = $1"
 _TOKEN = "SELECT agent_id FROM connect_tokens WHERE id = $1"  # noqa: S105  (a table's name)
 
 
@@ -55,6 +56,13 @@ async def token(context: Context, arguments: Arguments) -> Place:
     """Tokens are the agent's own: no practice sees them."""
     memory.spoil()
     row = await _row(_TOKEN, "connect_tokens.id", _id(arguments, "token_id"))
+    return Place(agent=row["agent_id"])
+
+
+async def api_key(context: Context, arguments: Arguments) -> Place:
+    """As tokens."""
+    memory.spoil()
+    row = await _row(_API_KEY, "api_keys.id", _id(arguments, "api_key_id"))
     return Place(agent=row["agent_id"])
 
 

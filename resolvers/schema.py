@@ -7,11 +7,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers import pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
+from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema
 from resolvers.identity import IdentityMutation
 from resolvers.organisations import OrganisationMutation
 from resolvers.query import Query
 from schema.agent import AgentMember, ConnectToken
+from schema.api_key import ApiKey
 from schema.audit import AuditEvent
 from schema.handlers import HANDLERS
 from schema.person import StaffMember, User
@@ -19,14 +21,14 @@ from schema.scalars import SCALARS
 
 
 @strawberry.type(description="Everything that changes something. Each answers with a success or a typed refusal.")
-class Mutation(IdentityMutation, OrganisationMutation, AccessMutation):
+class Mutation(IdentityMutation, OrganisationMutation, AccessMutation, ApiKeyMutation):
     pass
 
 
 schema = Schema(
     query=Query,
     mutation=Mutation,
-    types=[AgentMember, AuditEvent, ConnectToken, StaffMember, User],
+    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, StaffMember, User],
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

@@ -15,6 +15,7 @@ from schema.page import CURSOR, EDGES, NODES, Page
 from schema.person import User
 
 if TYPE_CHECKING:
+    from schema.api_key import ApiKey
     from schema.engagement import Engagement, EngagementConnection
 
 StatusFilter = Annotated[
@@ -26,6 +27,10 @@ Live = Annotated[
     strawberry.argument(
         description="True: only tokens that a practice could still use. False: those that are over, too."
     ),
+]
+LiveKeys = Annotated[
+    bool | None,
+    strawberry.argument(description="True: only keys that still work. False: revoked and expired ones, too."),
 ]
 
 
@@ -39,6 +44,10 @@ async def engagements_by_status(
     status: StatusFilter = UNSET,
 ) -> Any:
     return await follow(root, info, first=first, after=after, last=last, before=before, status=status)
+
+
+async def _api_keys(root: Any, info: strawberry.Info, live: LiveKeys = True) -> Any:
+    return await follow(root, info, live=live)
 
 
 async def _tokens(root: Any, info: strawberry.Info, live: Live = True) -> Any:
@@ -65,6 +74,9 @@ class Agent(Node):
     engagements: Annotated[EngagementConnection, strawberry.lazy("schema.engagement")] = edge(
         "Its engagements that you may see: all of them for its own people, only your practices' for a practice.",
         resolver=engagements_by_status,
+    )
+    api_keys: list[Annotated[ApiKey, strawberry.lazy("schema.api_key")]] = edge(
+        "The keys of its partner platforms, newest first.", requires="api_keys.manage", resolver=_api_keys
     )
     tokens: list[ConnectToken] = edge("Its connect tokens, newest first.", requires="tokens.read", resolver=_tokens)
 

@@ -23,6 +23,7 @@ PLACES = {
     "engagement": WAYS,
     "agent": SIDES,
     "token": SIDES,
+    "api_key": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
     "user": SIDES,
@@ -47,6 +48,7 @@ EDGES = {
     "Practice.engagements": ("practice", "engagements { totalCount }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
     "Agent.members": ("agent", "members { totalCount }"),
+    "Agent.apiKeys": ("agent", "apiKeys(live: false) { id }"),
     "Agent.tokens": ("agent", "tokens(live: false) { id }"),
     "Agent.engagements": ("agent", "engagements { totalCount }"),
 }
@@ -74,6 +76,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
     "issueToken": ("agent", "agentId", {}),
     "cancelToken": ("token", "tokenId", {}),
+    "createApiKey": ("agent", "agentId", {"label": "Fresh", "scopes": ["tokens.read"]}),
+    "rotateApiKey": ("api_key", "apiKeyId", {}),
+    "revokeApiKey": ("api_key", "apiKeyId", {}),
     "previewToken": ("practice", "practiceId", {}),
     "connectAgent": ("practice", "practiceId", {"purpose": "CONTRACTED_SERVICE"}),
     "setRoles": ("engagement", "engagementId", {"roles": [], "expectedVersion": 2}),
@@ -136,6 +141,8 @@ def _of_each_place(world: World, field: str, kind: str, document: str) -> Iterat
 def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, Any]) -> Ask:
     if field in REDEEMING:
         typed |= {"letters": world.letters, "code": world.code}
+    if field == "createApiKey":
+        typed["memberId"] = world.ids["member own"]
     if field == "connectAgent":
         typed["confirmAgentId"] = world.ids["agent newcomer"]
     document = mutation_document(field, HELD_BY)

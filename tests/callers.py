@@ -11,9 +11,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from models import AgentMember, Agreement, Assignment, AuditEvent, Engagement, StaffMember, User
+from authz.scopes import carriable
+from models import AgentMember, Agreement, ApiKey, Assignment, AuditEvent, Engagement, StaffMember, User
 from models.identifier import uuid7
 from operations import stretching
+from tests.keys import made, program
 from tests.town import COOKIE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
@@ -37,6 +39,7 @@ CALLERS = {
     "other owner": "owner of another practice",
     "agent admin": "admin of the agent, not assigned to the practice",
     "agent member": "plain member of the agent, assigned to the practice",
+    "program": "API key of that plain member, which carries all that a key can",
     "rival member": "member of another agent in the same practice, assigned",
     "desk worker": "front-office worker with the Manager role in the practice",
     "operator": "the platform's operator",
@@ -151,6 +154,7 @@ async def _name_callers(world: World, houses: dict[str, House], agents: dict[str
         "other owner": houses["other"].owner,
         "agent admin": agents["own"].admin,
         "agent member": await town.person("member@acme.example"),
+        "program": await _program(town, agents["own"]),
         "rival member": await town.person("member@rival.example"),
         "desk worker": agents["desk"].admin,
         "operator": await town.operator(),
@@ -166,8 +170,15 @@ async def _name_callers(world: World, houses: dict[str, House], agents: dict[str
     await User.filter(id=people["disabled"].user_id).update(disabled_at=now)
 
 
+async def _program(town: Town, agent: Agency) -> Client:
+    member = await town.person("member@acme.example")
+    key = await made(agent, *sorted(carriable(town.policy, "billing_company")), member=member)
+    await ApiKey.filter(id=key["id"]).update(last_used_at=town.clock.now)  # as sessions: no use is written down
+    return program(town, key["secret"])
+
+
 async def _people(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:
-    """Somebody of the staff, a member, a token and a user on either side."""
+    """Somebody of the staff, a member, a token, a key and a user on either side."""
     for place, domain in (("own", "elm"), ("other", "harbour")):
         clerk = await User.get(email=f"clerk@{domain}.example")
         staff = await StaffMember.get(practice_id=houses[place].id, user_id=clerk.id)
@@ -178,6 +189,7 @@ async def _people(world: World, houses: dict[str, House], agents: dict[str, Agen
         found = {"staff": staff.id, "user": clerk.id, "member": member.id, "agent": agents[place].id}
         world.ids |= {f"{kind} {place}": str(key) for kind, key in found.items()}
         world.ids[f"token {place}"] = issued["token"]["id"]
+        world.ids[f"api_key {place}"] = (await made(agents[place], "tokens.read"))["id"]
     removed = await StaffMember.get(practice_id=houses["own"].id, user_id=world.callers["removed"].user_id)
     world.ids["staff removed"] = str(removed.id)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.keys import MADE, made, member_of
 from tests.stored import rows
 from tests.town import RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
 
@@ -104,6 +105,24 @@ async def cancel_token(town: Town) -> Change:
     return Change(acme.admin, {"tokenId": token["id"]}, selection, "token.cancelled", nothing)
 
 
+async def create_api_key(town: Town) -> Change:
+    acme = await town.agency()
+    typed = {"agentId": acme.id, "memberId": await member_of(acme), "label": "Platform", "scopes": ["tokens.read"]}
+    return Change(acme.admin, typed, MADE, "api_key.created", {"scopes": ["agents.connect"]})
+
+
+async def rotate_api_key(town: Town) -> Change:
+    acme = await town.agency()
+    typed = {"apiKeyId": (await made(acme, "tokens.read"))["id"]}
+    return Change(acme.admin, typed, MADE, "api_key.rotated", {"expiresAt": "2020-01-01T00:00:00Z"})
+
+
+async def revoke_api_key(town: Town) -> Change:
+    change = await rotate_api_key(town)
+    nothing = {"apiKeyId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(change.client, change.typed, MADE, "api_key.revoked", nothing)
+
+
 async def preview_token(town: Town) -> Change:
     connect = await connect_agent(town)
     typed = {name: connect.typed[name] for name in ("practiceId", "letters", "code")}
@@ -160,6 +179,9 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "inviteMember": invite_member,
     "issueToken": issue_token,
     "cancelToken": cancel_token,
+    "createApiKey": create_api_key,
+    "rotateApiKey": rotate_api_key,
+    "revokeApiKey": revoke_api_key,
     "connectAgent": connect_agent,
     "setRoles": set_roles,
     "confirmRoles": confirm_roles,

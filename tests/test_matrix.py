@@ -24,7 +24,7 @@ ACCEPT = os.environ.get("SPAREKEY_ACCEPT") == "1"
 EXEMPT = frozenset[str]()
 # To these everything of the other practice and the other agent is hidden.
 OUTSIDE = [caller for caller in CALLERS if caller not in ("other owner", "operator")]
-ID_FIELDS = ("practiceId", "agentId", "tokenId", "staffId", "engagementId")
+ID_FIELDS = ("practiceId", "agentId", "tokenId", "apiKeyId", "staffId", "engagementId")
 
 
 async def test_the_table_of_all_answers_is_the_committed_one(world: World, kept: Kept) -> None:
@@ -83,6 +83,12 @@ async def test_what_is_hidden_is_answered_so_below_the_root_and_beside_the_first
     asked = [await world.browser("owner").send(explain, e=ids["engagement own"], m=each) for each in foreign]
     assert {outcome(answer) for answer in asked} == {"error NOT_FOUND"}
     assert len({answer.content for answer in asked}) == 1
+    create = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("createApiKey", "own"))
+    foreign = [ids["member other"], ids["member unknown"], "malformed"]
+    asks = [create.variables["input"] | {"memberId": each} for each in foreign]
+    found = {(await world.browser("agent admin").send(create.document, input=typed)).content for typed in asks}
+    assert len(found) == 1
+    assert b"NOT_FOUND" in found.pop()
     connect = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("connectAgent", "own"))
     foreign = [ids["agent other"], ids["agent unknown"], "malformed"]
     asks = [connect.variables["input"] | {"confirmAgentId": each} for each in foreign]
@@ -94,12 +100,16 @@ async def test_what_is_hidden_is_answered_so_below_the_root_and_beside_the_first
 def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
     """What takes an ID and is not here names a role or a permission of the policy, which are nobody's."""
     assert {
-        place for place in ids_taken() if place.rpartition(".")[2] not in ("role", "roles", "key", "permission")
+        place
+        for place in ids_taken()
+        if place.rpartition(".")[2] not in ("role", "roles", "key", "permission", "scopes")
     } == {
         *("Query.node.id", "Query.nodes.ids", "Query.practice.id", "Query.agent.id", "Query.engagement.id"),
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Practice.auditEvents.engagementId",
         *("AddStaffInput.practiceId", "SetStaffRolesInput.staffId", "AgentInput.agentId", "InviteMemberInput.agentId"),
+        *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),
+        *("RotateApiKeyInput.apiKeyId", "RevokeApiKeyInput.apiKeyId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),

@@ -20,6 +20,7 @@ KINDS = {
     "staff own": ("StaffMember", "administrator", "scheduler", "other owner"),
     "member own": ("AgentMember", "agent member", "operator", "owner"),
     "token own": ("ConnectToken", "agent member", "operator", "owner"),
+    "api_key own": ("ApiKey", "agent admin", "agent member", "owner"),
     "event own": ("AuditEvent", "manager", "administrator", "other owner"),
     "user own": ("User", "manager", None, "scheduler"),
 }

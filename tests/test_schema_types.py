@@ -138,6 +138,7 @@ def test_permissions_of_fields_are_printed() -> None:
         ("Practice", "staff"): "staff.read",
         ("Practice", "engagements"): "engagements.read",
         ("Practice", "auditEvents"): "audit.read",
+        ("Agent", "apiKeys"): "api_keys.manage",
         ("Agent", "members"): "members.read",
         ("Agent", "tokens"): "tokens.read",
     }
