@@ -93,6 +93,8 @@ TABLE = (
     Limit("api_clients_per_agent", 50, "clients", "with live keys, at most two each; a partner runs a few systems"),
     Limit("api_key_days_default", 90, "days", "keys that are not rotated are keys that nobody could replace in need"),
     Limit("api_key_days_most", 365, "days", "a key that was lost unseen ends with the year (NIST SP 800-57-1 §5.3)"),
+    Limit("access_token_seconds", 3_600, "seconds", "an hour is what clients of OAuth expect; never beyond its key"),
+    Limit("access_tokens_per_key", 100, "tokens", "then the oldest ends; each worker of a platform fetches its own"),
     Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
     Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),

@@ -23,7 +23,7 @@ from errors import NotFound
 from resolvers.execution import Schema
 from resolvers.remembered import Remembered
 from server import graphiql as graphiql_page
-from server import health
+from server import health, oauth
 from server import metrics as metrics_page
 from server.admission import Admission
 from server.answering import Answering
@@ -142,6 +142,7 @@ def create_app(
             WebSocketRoute("/graphql", sockets),
             *health.routes(ready),
             metrics_page.route(metrics),
+            *oauth.routes(open_context, clock, https=not development),
         ],
         middleware=[
             Middleware(Envelope, https=not development, digest=lambda: metrics.digest),
