@@ -127,6 +127,17 @@ async def test_what_has_not_the_form_of_a_key_is_refused_without_asking_anybody(
     assert len(asked) == 1
 
 
+async def test_an_over_long_token_is_shown_to_no_issuer() -> None:
+    class Credulous:
+        async def claims(self, token: str, now: datetime) -> Claims | None:
+            return Claims("https://id.example", "7", now + timedelta(minutes=5))
+
+    most = limits.of("bearer_characters") - len("Bearer ")
+    async with bare(issuers=Credulous()) as caller:
+        assert (await caller.ask(ASK, headers=bearer("a" * most))).status_code == 200
+        assert (await caller.ask(ASK, headers=bearer("a" * (most + 1)))).status_code == 401
+
+
 @pytest.mark.parametrize("accept", [GRAPHQL, "text/event-stream"])
 async def test_two_kinds_of_credential_at_once_are_refused(accept: str) -> None:
     """Right ones, too; a cookie that is none of ours is no credential."""

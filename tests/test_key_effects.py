@@ -19,6 +19,7 @@ from models import AgentMember, ApiKey, Assignment, Identity
 from models.asyncpg_client import AsyncpgClient
 from models.connection import client
 from models.identifier import uuid7
+from operations.access_token import issue_access_token
 from resolvers.credential import Claims, Credential, Kind, of_secret
 from resolvers.execution import RequestFacts
 from tests import http_door
@@ -136,16 +137,15 @@ async def test_a_key_with_its_members_cookie_beside_it_is_refused(town: Town, ac
     assert (await acme.admin.ask(AGENT, id=acme.id))["id"] == acme.id, "and nobody is signed out by it"
 
 
-async def test_an_answer_that_is_kept_for_a_key_is_not_given_to_a_cookie_of_the_same_text(
-    town: Town, acme: Agency
-) -> None:
+async def test_an_answer_that_is_kept_for_a_key_is_not_given_to_a_cookie_of_the_same_text(world: World) -> None:
     """A cookie comes along from any page; a key has to be shown on purpose."""
-    key = await made(acme, "agents.read")
-    bot = program(town, key["secret"])
-    assert [await bot.ask(PRACTICES) for _ in range(2)] == [{"totalCount": 0}] * 2
-    browser = town.visitor()
-    browser.http.cookies.set(COOKIE, key["secret"])
-    assert (await browser.send(PRACTICES)).status_code == 401
+    asked, practice = "query ($id: ID!) { practice(id: $id) { name } }", world.ids["practice own"]
+    bot = world.browser("program")
+    assert await bot.ask(asked, id=practice) == {"name": "Elm Street"}
+    assert len(world.town.remembered.answers) == 1
+    browser = world.town.visitor()
+    browser.http.cookies.set(COOKIE, bot.http.headers["Authorization"].removeprefix("Bearer "))
+    assert (await browser.send(asked, id=practice)).status_code == 401
 
 
 async def test_what_an_issuer_said_holds_no_longer_than_it_said(town: Town) -> None:
@@ -171,6 +171,16 @@ async def test_a_key_costs_one_statement_and_none_while_nothing_changed(
         await bot.ask(PRACTICES)
     assert len([each for each in first if "api_keys" in each and "UPDATE" not in each]) == 1
     assert [each for each in again if "api_keys" in each] == []
+
+
+async def test_a_key_that_ends_while_it_is_exchanged_gets_no_token(town: Town, acme: Agency) -> None:
+    key = await made(acme, "agents.read")
+    shown = RequestFacts(of_secret(Kind.API_KEY, key["secret"]), "127.0.0.1", town.clock.now, "request")
+    actor = (await town.open_context(shown)).actor
+    assert actor is not None
+    assert await issue_access_token(actor, ["agents.read"]) is not None
+    await revoke(acme, key)
+    assert await issue_access_token(actor, ["agents.read"]) is None
 
 
 async def test_the_receipt_counts_the_keys_that_lost_the_practice(

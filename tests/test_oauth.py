@@ -11,10 +11,12 @@ import httpx2
 import pytest
 
 from models import AccessToken, ApiKey, AuditEvent
+from models.asyncpg_client import AsyncpgClient
 from models.connection import client as database_client
 from operations import key_text
 from tests.keys import made, program, revoke, rotate, status
 from tests.socket_door import shorten
+from tests.statements import noted
 from tests.town import Agency, Town
 
 GRANT = {"grant_type": "client_credentials"}
@@ -181,7 +183,7 @@ async def test_what_is_no_proper_request_is_said_so(town: Town, key: Key) -> Non
         (b"grant_type=client_credentials&scope=%FF", who, (400, "invalid_request")),
         (b"\xff\xfe", who, (400, "invalid_request")),
         (b"", who, (400, "invalid_request")),
-        (b"&".join([b"a=b"] * 30), who, (400, "invalid_request")),
+        (b"grant_type=client_credentials&" + b"&".join([b"a=b"] * 20), who, (400, "invalid_request")),
         (b'{"grant_type": "client_credentials"}', who | {"Content-Type": "application/json"}, (400, "invalid_request")),
         (b"grant_type=client_credentials", who | {"Content-Encoding": "gzip"}, (400, "invalid_request")),
         (b"a" * 70_000, who, (413, "invalid_request")),
@@ -193,6 +195,14 @@ async def test_what_is_no_proper_request_is_said_so(town: Town, key: Key) -> Non
     assert refused(await post(town, GRANT, {}, in_the_address)) == (401, "invalid_client")
     assert (await town.visitor().http.get("/oauth/token")).status_code == 405
     assert await AccessToken.all().count() == 0
+
+
+async def test_a_secret_without_the_form_of_a_key_is_refused_without_a_query(
+    town: Town, key: Key, database: AsyncpgClient
+) -> None:
+    async with noted(database) as seen:
+        assert (await post(town, GRANT, basic(key["clientId"], key["secret"][:-1]))).status_code == 401
+    assert seen == []
 
 
 async def test_two_authorization_headers_are_refused(town: Town, key: Key) -> None:
