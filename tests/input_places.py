@@ -23,6 +23,9 @@ WHO = {
     "inviteMember": "agent admin",
     "issueToken": "agent admin",
     "cancelToken": "agent admin",
+    "createApiKey": "agent admin",
+    "rotateApiKey": "agent admin",
+    "revokeApiKey": "agent admin",
 }  # the owner for all others
 
 

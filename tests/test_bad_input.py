@@ -48,7 +48,7 @@ OTHERWISE = {
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
 }
-IDS = ("practiceId", "agentId", "tokenId", "staffId", "engagementId")  # NOT_FOUND
+IDS = ("practiceId", "agentId", "memberId", "tokenId", "apiKeyId", "staffId", "engagementId")  # NOT_FOUND
 
 
 PLACES = {place.name: place for place in places()}
@@ -135,6 +135,7 @@ async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
     assert named == {
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
+        *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
     }
 
 
@@ -147,6 +148,9 @@ async def test_a_time_in_the_past_or_too_far_away_is_answered_by_name(asker: Ask
     for text in ("2028-11-22T12:00:01Z", "9999-12-31T23:59:59Z"):
         assert await asker.said(engagement, text) == "INVALID_INPUT expiresAt"
     assert await asker.said(engagement, "2028-11-22T12:00:00Z") == "ok"
+    for name in ("createApiKey.expiresAt", "rotateApiKey.expiresAt"):
+        for text in (*past, "2027-11-23T12:00:01Z", "9999-12-31T23:59:59Z"):
+            assert await asker.said(PLACES[name], text) == "INVALID_INPUT expiresAt"
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ WAYS = {
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),
     "Agent.tokens": ("agent", "tokens { id }", "manager", "member"),
+    "Agent.apiKeys": ("agent", "apiKeys { id }", "member", "admin"),
 }
 
 
@@ -146,6 +147,7 @@ async def test_an_edge_refuses_who_sees_its_parent_but_lacks_its_permission(
         "scheduler": await town.staff(elm, "scheduler@elm.example", "scheduler"),
         "manager": await town.staff(elm, "manager@elm.example", "manager"),
         "member": await town.member(acme, "member@acme.example"),
+        "admin": acme.admin,
     }
     parent, inner, without, holder = WAYS[edge]
     document = f"query ($id: ID!) {{ {parent}(id: $id) {{ id {inner} }} }}"
