@@ -7,6 +7,7 @@ repeated: it may be a password.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+_HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 PEPPER_BYTES = 32  # as long as the sha256 it keys (NIST SP 800-107r1, 5.3.4)
 
 
@@ -157,11 +159,17 @@ def _database_url(given: Mapping[str, str]) -> str | None:
 
 def _origins(given: Mapping[str, str]) -> tuple[str, ...]:
     origins = tuple(given.get("SPAREKEY_ORIGINS", "").replace(",", " ").split())
-    for origin in origins:
-        scheme, _, host = origin.partition("://")
-        if scheme not in ("http", "https") or not host or any(mark in host for mark in "/*?#@"):
-            raise SettingsInvalid("SPAREKEY_ORIGINS", "write origins such as https://app.example.org, spaces between")
+    if not all(map(_is_origin, origins)):
+        instead = "write origins as browsers send them, such as https://app.example.org, spaces between"
+        raise SettingsInvalid("SPAREKEY_ORIGINS", f"{instead}: lower case, no path, no port that is the scheme's own")
     return origins
+
+
+def _is_origin(origin: str) -> bool:
+    """Whether a browser could send it: it is compared as it stands, and another spelling would never match."""
+    scheme, _, host = origin.partition("://")
+    port = {"http": ":80", "https": ":443"}.get(scheme)
+    return port is not None and _HOST.fullmatch(host) is not None and not host.endswith((port, "."))
 
 
 def _proxies(given: Mapping[str, str]) -> tuple[str, ...]:
