@@ -24,6 +24,7 @@ from operations.session import reference_hash
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
+PEPPER = "a pepper of the tests, which guards nothing"
 DIGEST = "Sparekey-Policy"
 ASKED = "{ policy { digest } }"
 
@@ -80,7 +81,7 @@ async def serving(
     os.makedirs(data_dir, exist_ok=True)
     port, log_file, serve = free_port(), data_dir / "log", [*SPAREKEY, "serve"]
     own = environment(url, PORT=str(port), DATA_DIR=str(data_dir), SPAREKEY_POLICIES=str(policies), SPAREKEY_MODE=mode)
-    own |= {"SPAREKEY_PEPPER": "p" * 32, **settings}
+    own |= {"SPAREKEY_PEPPER": PEPPER, **settings}
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(*serve, cwd=CHECKOUT, env=own, stdout=log, stderr=log)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:

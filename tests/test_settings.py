@@ -32,7 +32,7 @@ def test_developments_pepper_is_made_once_and_is_for_its_account_alone(tmp_path:
 
 
 def test_a_given_pepper_is_used_and_none_is_written(tmp_path: Path) -> None:
-    pepper = "p" * PEPPER_BYTES
+    pepper = "0123456789abcdefghijklmnopqrstuv"
     environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path), "SPAREKEY_PEPPER": pepper}
     assert from_environment(environment | {"SPAREKEY_MODE": "production"}).pepper == pepper.encode()
     assert os.listdir(tmp_path) == []
