@@ -31,10 +31,9 @@ def _after_the_person(netloc: str) -> str:
 
 
 def _is_here(host: str) -> bool:
-    """A unix socket, or this machine's own address, with or without a port. An empty one is the driver's own choice,
-    which is one of these."""
+    """A unix socket, or this machine's own address, with or without a port."""
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return not host or host.startswith("/") or is_loopback(name)
+    return host.startswith("/") or is_loopback(name)
 
 
 def is_loopback(name: str) -> bool:

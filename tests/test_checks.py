@@ -90,7 +90,7 @@ def test_each_setting_that_works_and_is_unsafe(
         (REMOTE, {"PGSSLMODE": "verify-ca"}, OK),
         ("postgresql://db1.example,localhost/sparekey", {}, REFUSED),
         ("postgresql://localhost,db1.example:5433/sparekey", {}, REFUSED),
-        ("postgresql://a@localhost@db.example/sparekey", {}, REFUSED),
+        ("postgresql://a@db.example@localhost/sparekey", {}, REFUSED),
         ("postgresql:///sparekey?host=10.0.0.1", {}, REFUSED),
         ("postgresql:///sparekey", {"PGHOST": "10.0.0.1"}, REFUSED),
         ("postgresql:///sparekey?service=main", {}, REFUSED),
