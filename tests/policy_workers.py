@@ -21,6 +21,7 @@ import httpx2
 
 from models.identifier import uuid7
 from operations.session import reference_hash
+from tests.canary import CANARY, HOOKS
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
@@ -84,7 +85,8 @@ async def serving(
     own |= {"SPAREKEY_PEPPER": PEPPER, **settings}
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(*serve, cwd=CHECKOUT, env=own, stdout=log, stderr=log)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
+    address = f"http://127.0.0.1:{port}"
+    async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30, event_hooks=HOOKS) as http:
         worker = Worker(process, http, log_file)
         try:
             await until(lambda: _ready(worker))
@@ -93,6 +95,7 @@ async def serving(
             with suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
+            CANARY.hear("the log of a server", worker.log)
 
 
 async def _ready(worker: Worker) -> bool:
