@@ -23,6 +23,7 @@ from bench.start import free_port
 CHECKOUT = Path(__file__).resolve().parent.parent
 PEERS = CHECKOUT / "bench" / "peers"
 POSTGRAPHILE = PEERS / "postgraphile"
+PEPPER = "a pepper of the benchmarks, which guards nothing"
 NODE = 22  # the oldest that PostGraphile 5 takes
 START_SECONDS = 30.0
 NO_CACHE = "answer_cache_bytes"  # one byte holds no answer
@@ -85,7 +86,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def sparekey(url: str, *, cached: bool) -> Any:
     """`sparekey serve` as in production; without the cache of answers where there is one to leave out."""
-    environment = {"SPAREKEY_MODE": "production", "SPAREKEY_PEPPER": "-" * 40, "SPAREKEY_DATABASE_URL": url}
+    environment = {"SPAREKEY_MODE": "production", "SPAREKEY_PEPPER": PEPPER, "SPAREKEY_DATABASE_URL": url}
     if not cached and NO_CACHE in limits.LIMITS:
         environment |= {f"{limits.PREFIX}{NO_CACHE.upper()}": "1"}
     return running(SPAREKEY, environment)

@@ -1,4 +1,4 @@
-"""The command `sparekey`: serve, walk, operator, policy, documents, accept, limits."""
+"""The command `sparekey`: serve, doctor, walk, operator, policy, documents, accept, limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from pathlib import Path
 
 import click
 
+try:
+    import limits as table_of_limits
+except ValueError as invalid:  # limits.LimitInvalid, which cannot be named while its module cannot be imported
+    sys.exit(f"Error: {invalid}")
+
+from server.doctor_command import doctor
 from server.documents_command import documents
 from server.policy_command import policy
 
@@ -22,11 +28,13 @@ def main() -> None:
 
 main.add_command(policy)
 main.add_command(documents)
+main.add_command(doctor)
 
 
 @main.command(help="Start the server. Its settings are environment variables; see README.md.")
 def serve() -> None:
     from authz.check import PolicyRejected
+    from server.checks import Unsafe
     from server.embedded import Embedded, EmbeddedUnavailable
     from server.manifest import ManifestRejected
     from server.settings import SettingsInvalid, from_environment
@@ -36,10 +44,11 @@ def serve() -> None:
         embedded = None if settings.database_url else Embedded(settings.data_dir)
         if embedded:
             embedded.start()
-        from server import banner, run, service
+        from server import banner, before_serving, run, service
 
         url = settings.database_url or (embedded.url if embedded else "")
         app = service.build(settings, url, lambda: datetime.now(UTC))
+        before_serving.refuse_unsafe(settings, url, lambda: datetime.now(UTC))
         run.serve(
             app,
             settings.host,
@@ -47,7 +56,7 @@ def serve() -> None:
             proxies=settings.proxies,
             started=lambda: banner.show(settings, embedded is not None),
         )
-    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected, ManifestRejected) as refusal:
+    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected, ManifestRejected, Unsafe) as refusal:
         raise click.ClickException(str(refusal)) from None
 
 
@@ -93,7 +102,5 @@ def accept(check: bool) -> None:
 
 @main.command(help="Print every limit with its value, its unit and its reason.")
 def limits() -> None:
-    import limits as table
-
-    for limit in table.LIMITS.values():
+    for limit in table_of_limits.LIMITS.values():
         click.echo(f"{limit.name:<36} {limit.value:>8} {limit.unit:<12} {limit.reason}")

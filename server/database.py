@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import click
@@ -24,14 +25,18 @@ def with_database(work: Callable[[], Awaitable[T]]) -> T:
     Raises click.ClickException, with what to do, where there is none to use.
     """
     try:
-        # The pepper hashes codes; what these commands do has none to hash.
-        settings = from_environment({**os.environ, "SPAREKEY_PEPPER": "-" * PEPPER_BYTES})
+        settings = from_environment(without_pepper(os.environ))
         embedded = None if settings.database_url else Embedded(settings.data_dir)
         if embedded:
             embedded.start()
         return asyncio.run(_connected(settings.database_url or (embedded.url if embedded else ""), work))
     except (SettingsInvalid, EmbeddedUnavailable) as refusal:
         raise click.ClickException(str(refusal)) from None
+
+
+def without_pepper(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The pepper hashes codes. A command that has none to hash needs none, and gets one for nothing."""
+    return {**environment, "SPAREKEY_PEPPER": secrets.token_hex(PEPPER_BYTES)}
 
 
 async def _connected(url: str, work: Callable[[], Awaitable[T]]) -> T:

@@ -2,6 +2,10 @@
 
 Plain ASGI around the whole application, because starlette's `BaseHTTPMiddleware` costs a task and a queue for each
 request and breaks cancellation. A header that an answer sets itself is left as it is (GraphiQL has its own CSP).
+
+The headers are those of OWASP ASVS 5.0, V3.4.1 to V3.4.8 but for CORS (`app.py`), and of V3.5.8: no other site's page
+may load an answer as an image or a script, which is how answers are guessed at. `Permissions-Policy` says something to
+documents only, and the only one is GraphiQL.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ SECURITY: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 POLICY = "Sparekey-Policy"  # the digest of the set by which the answer was decided
 REQUEST_ID, POLICY_NAME = b"x-request-id", POLICY.lower().encode()

@@ -17,6 +17,11 @@ from importlib import resources
 from starlette.responses import HTMLResponse, Response
 
 CDN = "https://unpkg.com"
+# What scripts of the CDN could otherwise ask the browser for, in the name of this page. The clipboard stays: GraphiQL
+# copies queries.
+PERMISSIONS = ", ".join(
+    f"{feature}=()" for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
+)
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -26,7 +31,8 @@ class Page:
     policy: str
 
     def response(self) -> Response:
-        return HTMLResponse(self.html, headers={"Content-Security-Policy": self.policy, "Vary": "Accept"})
+        headers = {"Content-Security-Policy": self.policy, "Permissions-Policy": PERMISSIONS, "Vary": "Accept"}
+        return HTMLResponse(self.html, headers=headers)
 
 
 def load() -> Page:

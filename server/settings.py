@@ -7,6 +7,7 @@ repeated: it may be a password.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,8 +16,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from server.database_url import is_in_the_open
+
 CHECKOUT = Path(__file__).resolve().parent.parent
+_HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 PEPPER_BYTES = 32  # as long as the sha256 it keys (NIST SP 800-107r1, 5.3.4)
+PEPPER_CHARACTERS = 8  # different ones: 32 random decimal digits have fewer once in 800 times, hexadecimal ones never
 
 
 class SettingsInvalid(Exception):
@@ -31,6 +36,8 @@ class SettingsInvalid(Exception):
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str | None = field(repr=False)  # None: the embedded PostgreSQL; may hold a password
+    database_in_the_open: bool  # the way to it may be a network, and not encrypted
+    database_plaintext: bool  # which somebody has allowed
     data_dir: Path
     host: str
     port: int
@@ -60,8 +67,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     pool_min, pool_max = _pool(given)
     idle, absolute = _session(given)
     documents, documents_only = _documents(given)
+    url = _database_url(given)
     return Settings(
-        database_url=_database_url(given),
+        database_url=url,
+        database_in_the_open=url is not None and is_in_the_open(url, given),
+        database_plaintext=_switch(given, "SPAREKEY_DATABASE_PLAINTEXT", False),
         data_dir=data_dir,
         host=given.get("HOST", "127.0.0.1").strip(),
         port=_number(given, "PORT", 8000, 1, 65535),
@@ -157,11 +167,17 @@ def _database_url(given: Mapping[str, str]) -> str | None:
 
 def _origins(given: Mapping[str, str]) -> tuple[str, ...]:
     origins = tuple(given.get("SPAREKEY_ORIGINS", "").replace(",", " ").split())
-    for origin in origins:
-        scheme, _, host = origin.partition("://")
-        if scheme not in ("http", "https") or not host or any(mark in host for mark in "/*?#@"):
-            raise SettingsInvalid("SPAREKEY_ORIGINS", "write origins such as https://app.example.org, spaces between")
+    if not all(map(_is_origin, origins)):
+        instead = "write origins as browsers send them, such as https://app.example.org, spaces between"
+        raise SettingsInvalid("SPAREKEY_ORIGINS", f"{instead}: lower case, no path, no port that is the scheme's own")
     return origins
+
+
+def _is_origin(origin: str) -> bool:
+    """Whether a browser could send it: it is compared as it stands, and another spelling would never match."""
+    scheme, _, host = origin.partition("://")
+    port = {"http": ":80", "https": ":443"}.get(scheme)
+    return port is not None and _HOST.fullmatch(host) is not None and not host.endswith((port, "."))
 
 
 def _proxies(given: Mapping[str, str]) -> tuple[str, ...]:
@@ -177,11 +193,17 @@ def _proxies(given: Mapping[str, str]) -> tuple[str, ...]:
 def _pepper(given: Mapping[str, str], mode: str, data_dir: Path) -> bytes:
     pepper = given.get("SPAREKEY_PEPPER", "").strip().encode()
     instead = f"write at least {PEPPER_BYTES} random bytes, for example the output of `openssl rand -base64 48`"
-    if pepper and len(pepper) < PEPPER_BYTES:
+    if pepper and (len(pepper) < PEPPER_BYTES or (mode == "production" and _is_made_up(pepper))):
         raise SettingsInvalid("SPAREKEY_PEPPER", instead)
     if not pepper and mode == "production":
         raise SettingsInvalid("SPAREKEY_PEPPER", f"is required in production: {instead}")
     return pepper or _kept_pepper(data_dir / "pepper")
+
+
+def _is_made_up(pepper: bytes) -> bool:
+    """One text again and again, or a few characters: not what a random generator writes, in hexadecimal either."""
+    repeats = any(pepper[period:] == pepper[:-period] for period in range(1, len(pepper) // 2 + 1))
+    return repeats or len(set(pepper)) < PEPPER_CHARACTERS
 
 
 def _kept_pepper(file: Path) -> bytes:

@@ -39,7 +39,7 @@ from resolvers.credential import Credential
 from server import credentials, door, faults
 from server.answering import Answering
 from server.credentials import Issuers
-from server.envelope import SECURITY
+from server.envelope import headers as security_headers
 from server.http_errors import Code, RequestRejected, error
 from server.metrics import Metrics
 from server.running import Caller, OpenContext, timely, until_one_ends, watch
@@ -69,7 +69,7 @@ class SocketEndpoint:
         await receive()  # websocket.connect
         headers = Headers(scope=scope)
         if not door.is_same_site(headers, self.origins):
-            await _cross_site()(scope, receive, send)
+            await _cross_site(https=not self.cookie.development)(scope, receive, send)
             return
         offered = PROTOCOL in scope["subprotocols"]
         wire = Wire(receive, send)
@@ -189,6 +189,6 @@ def _said(payload: Mapping[str, Any]) -> list[str]:
     return [value if isinstance(value, str) else "" for name, value in payload.items() if name.lower() == HEADER]
 
 
-def _cross_site() -> Response:
+def _cross_site(*, https: bool) -> Response:
     content = orjson.dumps({"errors": [error(Code.CROSS_SITE, "requests from this site's pages are not accepted")]})
-    return Response(content, 403, SECURITY, media_type="application/json; charset=utf-8")
+    return Response(content, 403, security_headers(https), media_type="application/json; charset=utf-8")

@@ -24,6 +24,7 @@ from models.unit_of_work import settle
 from operations import stretching
 from server.embedded import Embedded
 from tests.callers import World
+from tests.canary import CANARY, Canary, Ear
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
@@ -113,8 +114,23 @@ async def database(pool: AsyncpgClient, eraser: Eraser) -> AsyncIterator[Asyncpg
     """A connected, empty database. A test may leave neither running work nor a connection in use."""
     await eraser()
     yield pool
+    await CANARY.read_database(eraser.session)
     assert await settle() == 0
     await all_given_back(pool)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ear() -> Iterator[None]:
+    with Ear():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def canary(ear: None) -> Iterator[Canary]:
+    """Fails every test that leaves a secret somewhere; see `tests/canary.py`. It is the last to leave."""
+    yield CANARY
+    if leaks := CANARY.leaks():
+        pytest.fail("a secret got out: " + "; ".join(leaks))
 
 
 @pytest.fixture

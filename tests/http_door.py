@@ -25,6 +25,7 @@ from server.app import create_app
 from server.manifest import Entry, id_of
 from server.run import configuration
 from server.stored import StoredDocuments, compiled
+from tests.canary import HOOKS
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -241,7 +242,7 @@ def by_id(text: str, **more: str) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def door(signed_in: bool = True, **changes: Any) -> AsyncIterator[Caller]:
     transport = httpx2.ASGITransport(app=app(**changes))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://sparekey.test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://sparekey.test", event_hooks=HOOKS) as client:
         production = changes.get("development") is False
         cookie = f"{'__Host-sparekey' if production else 'sparekey'}={SESSION}"
         yield Caller(client, cookie if signed_in else None)

@@ -21,9 +21,11 @@ import httpx2
 
 from models.identifier import uuid7
 from operations.session import reference_hash
+from tests.canary import CANARY, HOOKS
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
+PEPPER = "a pepper of the tests, which guards nothing"
 DIGEST = "Sparekey-Policy"
 ASKED = "{ policy { digest } }"
 
@@ -80,10 +82,11 @@ async def serving(
     os.makedirs(data_dir, exist_ok=True)
     port, log_file, serve = free_port(), data_dir / "log", [*SPAREKEY, "serve"]
     own = environment(url, PORT=str(port), DATA_DIR=str(data_dir), SPAREKEY_POLICIES=str(policies), SPAREKEY_MODE=mode)
-    own |= {"SPAREKEY_PEPPER": "p" * 32, **settings}
+    own |= {"SPAREKEY_PEPPER": PEPPER, **settings}
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(*serve, cwd=CHECKOUT, env=own, stdout=log, stderr=log)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
+    address = f"http://127.0.0.1:{port}"
+    async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30, event_hooks=HOOKS) as http:
         worker = Worker(process, http, log_file)
         try:
             await until(lambda: _ready(worker))
@@ -92,6 +95,7 @@ async def serving(
             with suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
+            CANARY.hear("the log of a server", worker.log)
 
 
 async def _ready(worker: Worker) -> bool:

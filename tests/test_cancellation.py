@@ -48,7 +48,9 @@ class Connecting:
     async def all_or_nothing(self) -> None:
         (token,) = await rows("SELECT state, engagement_id FROM connect_tokens WHERE letters = $1", self.letters)
         live = await rows("SELECT id FROM engagements WHERE ended_at IS NULL")
-        started = await rows("SELECT engagement_id AS id FROM audit_events WHERE type = 'engagement.started'")
+        started = await rows(
+            "SELECT engagement_id AS id FROM audit_events WHERE type = 'engagement.started' ORDER BY sequence"
+        )
         assert (token["state"], len(live)) in [("issued", 0), ("consumed", 1)]
         assert [token["engagement_id"]] == ([row["id"] for row in live] or [None])
         self.done += len(live)

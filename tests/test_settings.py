@@ -32,7 +32,7 @@ def test_developments_pepper_is_made_once_and_is_for_its_account_alone(tmp_path:
 
 
 def test_a_given_pepper_is_used_and_none_is_written(tmp_path: Path) -> None:
-    pepper = "p" * PEPPER_BYTES
+    pepper = "0123456789abcdefghijklmnopqrstuv"
     environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path), "SPAREKEY_PEPPER": pepper}
     assert from_environment(environment | {"SPAREKEY_MODE": "production"}).pepper == pepper.encode()
     assert os.listdir(tmp_path) == []
@@ -62,6 +62,13 @@ def test_production_does_not_start_without_a_pepper(tmp_path: Path) -> None:
         ("SPAREKEY_ORIGINS", "*"),
         ("SPAREKEY_ORIGINS", "https://app.example.org/"),
         ("SPAREKEY_ORIGINS", "app.example.org"),
+        ("SPAREKEY_ORIGINS", "https://App.example.org"),
+        ("SPAREKEY_ORIGINS", "https://app.example.org."),
+        ("SPAREKEY_ORIGINS", "https://app.example.org:443"),
+        ("SPAREKEY_ORIGINS", "http://app.example.org:80"),
+        ("SPAREKEY_ORIGINS", "https://app.example.org;"),
+        ("SPAREKEY_ORIGINS", "https://user@app.example.org"),
+        ("SPAREKEY_ORIGINS", "null"),
         ("SPAREKEY_DOCUMENTS_ONLY", "true"),
         ("SPAREKEY_DOCUMENTS_ONLY", "on"),
         ("SPAREKEY_POOL_MAX", "1"),
@@ -98,7 +105,7 @@ def test_the_proxies_whose_word_is_believed_are_read(tmp_path: Path) -> None:
 
 def test_several_origins_are_read(tmp_path: Path) -> None:
     environment = {"DATA_DIR": str(tmp_path), "SPAREKEY_POLICIES": str(tmp_path)}
-    given = "https://app.example.org, http://localhost:3000"
+    given = "https://app.example.org, http://localhost:3000, https://[::1]:8443, https://app.example:8080"
     assert from_environment(environment | {"SPAREKEY_ORIGINS": given}).origins == tuple(given.split(", "))
 
 

@@ -30,6 +30,7 @@ from resolvers.execution import RequestFacts
 from resolvers.remembered import Remembered
 from resolvers.schema import schema
 from server.app import create_app
+from tests.canary import HOOKS
 
 POLICIES = Path(__file__).parent.parent / "policies"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -186,7 +187,7 @@ class Town:
     def visitor(self, address: str = "127.0.0.1") -> Client:
         """A browser that nobody has signed in with."""
         transport = httpx2.ASGITransport(app=self.app, client=(address, 40000))
-        client = Client(httpx2.AsyncClient(transport=transport, base_url="http://testserver"))
+        client = Client(httpx2.AsyncClient(transport=transport, base_url="http://testserver", event_hooks=HOOKS))
         self.clients.append(client)
         return client
 
