@@ -37,6 +37,20 @@ TABLE = (
     Limit("header_bytes", 32_768, "bytes", "request line and headers together; browsers stay below 16 KiB"),
     Limit("session_reference_characters", 128, "characters", "256 bits in base64url are 43; longer is not ours"),
     Limit("bearer_characters", 8_192, "characters", "of an Authorization header: an issuer's token has thousands"),
+    # What trusted issuers may say, and how long it is believed.
+    Limit("issuer_token_seconds", 86_400, "seconds", "from iat to exp: a token that lasts longer is a password"),
+    Limit("issuer_leeway_seconds", 60, "seconds", "between two clocks that are kept right"),
+    Limit("issuer_fetch_seconds", 3, "seconds", "a request may wait for keys, and has ten seconds in all"),
+    Limit("issuer_fetch_bytes", 262_144, "bytes", "a hundred keys with certificates; it is read into memory"),
+    Limit("issuer_keys", 100, "keys", "an issuer has two to ten; each is made ready by the processor"),
+    Limit(
+        "issuer_keys_seconds_least", 300, "seconds", "how long fetched keys hold where the issuer does not say longer"
+    ),
+    Limit("issuer_keys_seconds_most", 3_600, "seconds", "a key that was taken back stops within the hour"),
+    Limit("issuer_keys_seconds_down", 86_400, "seconds", "the last keys are used while the issuer cannot be reached"),
+    Limit("issuer_refetch_seconds", 30, "seconds", "between two fetches that made-up key ids or failures cause"),
+    Limit("issuer_waiting", 16, "requests", "at once for one issuer's keys: the others must find a place meanwhile"),
+    Limit("issuer_tokens_remembered", 10_000, "tokens", "verified ones; some 1 kB for each"),
     Limit("websocket_message_bytes", 65_536, "bytes", "the same as a body"),
     # What a connection that stays may hold: a socket, or a stream of server-sent events.
     Limit("socket_init_seconds", 5, "seconds", "connection_init comes at once, or the socket is nobody's"),

@@ -80,6 +80,7 @@ TABLE = (
     Check("policies", "the set in SPAREKEY_POLICIES, with its tests", _policies),
     _check("origins", "SPAREKEY_ORIGINS: pages over https", of_settings.origins),
     _check("address", "HOST: who can reach the server past its proxy", of_settings.address),
+    _check("issuers", "SPAREKEY_ISSUERS: keys over https, addresses of named domains", of_settings.issuers),
     _check("proxies", "SPAREKEY_PROXIES: whose X-Forwarded-For is believed", of_settings.proxies),
     _check("graphiql", "SPAREKEY_GRAPHIQL", of_settings.graphiql),
     _check("sessions", "how long a session lasts", of_settings.sessions),

@@ -71,6 +71,21 @@ def sessions(settings: Settings) -> Finding:
     return OK
 
 
+def issuers(settings: Settings) -> Finding:
+    """Over http whoever stands between serves keys of their own and is everybody. Without domains an issuer where
+    anybody may open an account speaks for every address."""
+    open_ones = [url for each in settings.issuers for url in each.urls if url.startswith("http://")]
+    if open_ones and not settings.development:
+        return refused(f"write https:// in the file of SPAREKEY_ISSUERS instead of {' '.join(open_ones)}")
+    unbounded = [each for each in settings.issuers if each.email_domains is None]
+    wide = [each.issuer for each in unbounded if each.link_by_email or each.create_users]
+    if not wide:
+        return OK
+    return warning(
+        f"add email_domains to {' '.join(wide)} in the file of SPAREKEY_ISSUERS: it speaks for every address"
+    )
+
+
 def files(settings: Settings) -> Finding:
     """The pepper and the cluster are for one account. Others may see that the folder is there, and must not write to
     it: they could put a pepper of their own in it."""

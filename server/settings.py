@@ -16,6 +16,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from server import issuer_settings
 from server.database_url import is_in_the_open
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,7 @@ class Settings:
     pepper: bytes = field(repr=False)
     policies: Path
     origins: tuple[str, ...]
+    issuers: tuple[issuer_settings.TrustedIssuer, ...]  # whose tokens are accepted as bearers'
     proxies: tuple[str, ...]  # addresses of our own reverse proxies, whose X-Forwarded-For is believed
     documents: tuple[Path, ...]  # manifests of stored documents
     documents_only: bool
@@ -79,6 +81,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         pepper=_pepper(given, mode, data_dir),
         policies=_folder(given, "SPAREKEY_POLICIES", CHECKOUT / "policies"),
         origins=_origins(given),
+        issuers=_issuers(given),
         proxies=_proxies(given),
         documents=documents,
         documents_only=documents_only,
@@ -178,6 +181,13 @@ def _is_origin(origin: str) -> bool:
     scheme, _, host = origin.partition("://")
     port = {"http": ":80", "https": ":443"}.get(scheme)
     return port is not None and _HOST.fullmatch(host) is not None and not host.endswith((port, "."))
+
+
+def _issuers(given: Mapping[str, str]) -> tuple[issuer_settings.TrustedIssuer, ...]:
+    try:
+        return issuer_settings.named(given.get("SPAREKEY_ISSUERS", "").strip())
+    except issuer_settings.IssuersInvalid as invalid:
+        raise SettingsInvalid("SPAREKEY_ISSUERS", str(invalid)) from None
 
 
 def _proxies(given: Mapping[str, str]) -> tuple[str, ...]:

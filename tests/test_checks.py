@@ -259,7 +259,7 @@ async def test_a_database_that_is_not_there_is_a_sentence_without_the_url(tmp_pa
 
 
 def test_every_check_says_what_it_looks_at_and_every_advice_is_one_line(tmp_path: Path) -> None:
-    assert len({check.name for check in checks.TABLE}) == len(checks.TABLE) == 17
+    assert len({check.name for check in checks.TABLE}) == len(checks.TABLE) == 18
     assert all(check.looks_at for check in checks.TABLE)
     bad = replace(
         WELL, version=9, encoding="x", fsync="off", full_page_writes="off", synchronous_commit="off", owner=True
