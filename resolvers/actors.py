@@ -121,6 +121,8 @@ async def load_actor(
     if row["api_key_id"] is not None:  # an access token ends with its key
         note(("api_keys.id", row["api_key_id"]))
     hold_until(min(row["who_expires_at"], seen + idle) if row["session_id"] else row["who_expires_at"])
+    if credential.claims is not None and credential.claims.confirmed_until is not None:
+        hold_until(credential.claims.confirmed_until)
     return _actor(rows, credential.claims, await policy_at(row["activation"] or 0), now, address), seen
 
 

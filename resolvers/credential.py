@@ -24,7 +24,8 @@ class Claims:
     """What a trusted issuer says of its token's bearer, once the signature and the times were checked.
 
     `email` only where the issuer says that it verified the address. `authenticated_at` and `second_factor` where it
-    says when and how the person signed in there (`auth_time`, `amr`).
+    says when and how the person signed in there (`auth_time`, `amr`). `until`: when it is over. `confirmed_until`: when
+    it has to be shown to the issuer's keys again, whatever is remembered of it.
     """
 
     issuer: str
@@ -33,6 +34,8 @@ class Claims:
     email: str | None = None
     authenticated_at: datetime | None = None
     second_factor: bool = False
+    name: str | None = None
+    confirmed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

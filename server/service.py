@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -30,6 +31,9 @@ from server.policy_folder import PolicyFolder
 from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
+if TYPE_CHECKING:
+    from server.issuers import TrustedIssuers
+
 UNCONFIRMED = "this worker cannot confirm which policy is in force; try again"
 SETTLE_SECONDS = 0.5  # requests have been waited for already; see server/run.py
 LOGGER = logging.getLogger("sparekey.policy")
@@ -49,6 +53,7 @@ class Service:
             settings.policies, self.follower, clock, self.metrics, activates=settings.development
         )
         self.remembered = Remembered(url)
+        self.issuers = _trusted(settings)
         self.warm_up: asyncio.Task[None] | None = None
         self.pruning: asyncio.Task[None] | None = None
 
@@ -62,6 +67,8 @@ class Service:
             await load_demo(self.follower.in_force.policy, self.clock())
         self.follower.listen()
         self.folder.start()
+        if self.issuers is not None:
+            self.issuers.start(self.clock())
         self.warm_up = asyncio.create_task(stretching.warm_up())
         self.pruning = asyncio.create_task(freshness.prune_now_and_then())
 
@@ -89,6 +96,8 @@ class Service:
         """Let what was accepted finish, then close the database."""
         if self.pruning is not None:
             self.pruning.cancel()
+        if self.issuers is not None:
+            await self.issuers.stop()
         await self.remembered.close()
         await self.folder.stop()
         await settle(SETTLE_SECONDS)
@@ -108,6 +117,8 @@ class Service:
             asked = freshness.TIMEOUT if request.confirmed is False else 0  # the database, once, in vain
             async with asyncio.timeout(CONFIRM_SECONDS - asked):
                 await context.begin()
+                if self.issuers is not None:
+                    await self.issuers.welcome(context)
             return context
         except Exception as fault:
             if isinstance(fault, Unconfirmed) or unreachable(fault):
@@ -118,6 +129,15 @@ class Service:
         newest = await activations.newest()
         agreed = newest is not None and newest.number <= self.follower.in_force.activation
         return {"database": True, "migrations": await is_current(), "policy": agreed}
+
+
+def _trusted(settings: Settings) -> TrustedIssuers | None:
+    """Imported only where somebody is trusted: its libraries take 50 ms."""
+    if not settings.issuers:
+        return None
+    from server.issuers import TrustedIssuers
+
+    return TrustedIssuers(settings.issuers, https_only=not settings.development)
 
 
 def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starlette:
@@ -136,6 +156,7 @@ def build(settings: Settings, url: str, clock: Callable[[], datetime]) -> Starle
         clock=clock,
         metrics=service.metrics,
         remembered=service.remembered,
+        issuers=service.issuers,
         lifespan=_lifespan(service),
     )
 
