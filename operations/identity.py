@@ -22,11 +22,14 @@ _KNOWN = "SELECT 1 FROM identities WHERE issuer = $1 AND subject = $2"
 _CREATE = """
 INSERT INTO users (id, name, email, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING RETURNING id
 """
-# Locked, so that who is made an operator or disabled meanwhile is seen as that.
-_BY_EMAIL = """
-SELECT u.id, u.name, u.disabled_at IS NULL AND NOT u.operator AND NOT EXISTS (
-    SELECT FROM factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL AND f.removed_at IS NULL
-) AS linkable FROM users u WHERE u.email = $1 FOR NO KEY UPDATE
+# Locked first and looked at then, so that what happened while this waited is seen.
+_LOCK = "SELECT id, name FROM users WHERE email = $1 FOR NO KEY UPDATE"
+_MAY_BE_LINKED = """
+SELECT 1 FROM users u WHERE u.id = $1 AND u.disabled_at IS NULL AND NOT u.operator
+    AND NOT EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.issuer = $2)
+    AND NOT EXISTS (
+        SELECT FROM factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL AND f.removed_at IS NULL
+    )
 """
 _LINK = """
 INSERT INTO identities (id, user_id, issuer, subject, linked_at) VALUES ($1, $2, $3, $4, $5)
@@ -54,8 +57,8 @@ async def make_known(
     """Link or create, as far as the issuer may. Whether there is an identity now; of two at once one writes it.
 
     False, and nothing changed, where the identity is known already (its user was disabled), where no address was
-    verified, where the user with the address is disabled, an operator or has a second factor, or where the issuer may
-    not.
+    verified, where the user with the address is disabled, an operator, has a second factor or is linked to somebody
+    else there (an address that was given to the next person), or where the issuer may not.
     """
     if who.email is None or not (link_by_email or create_users) or await read(_KNOWN, who.issuer, who.subject):
         return False
@@ -64,7 +67,7 @@ async def make_known(
         created = await _create(connection, who, now) if create_users else None
         if created is not None:
             await _link(connection, who, created, policy_digest, now, "user.signed_up")
-        elif link_by_email and (user := await _linkable(connection, who.email)) is not None:
+        elif link_by_email and (user := await _linkable(connection, who)) is not None:
             await _link(connection, who, user, policy_digest, now, "identity.linked")
 
     try:
@@ -81,9 +84,11 @@ async def _create(connection: Connection, who: Vouched, now: datetime) -> tuple[
     return (rows[0]["id"], name) if rows else None
 
 
-async def _linkable(connection: Connection, email: str | None) -> tuple[UUID, str] | None:
-    rows = await connection.execute_query_dict(_BY_EMAIL, [email])
-    return (rows[0]["id"], rows[0]["name"]) if rows and rows[0]["linkable"] else None
+async def _linkable(connection: Connection, who: Vouched) -> tuple[UUID, str] | None:
+    rows = await connection.execute_query_dict(_LOCK, [who.email])
+    if not rows or not await connection.execute_query_dict(_MAY_BE_LINKED, [rows[0]["id"], who.issuer]):
+        return None
+    return rows[0]["id"], rows[0]["name"]
 
 
 async def _link(

@@ -30,6 +30,7 @@ from resolvers.execution import RequestFacts
 from resolvers.remembered import Remembered
 from resolvers.schema import schema
 from server.app import create_app
+from server.issuers import TrustedIssuers
 from tests.canary import HOOKS
 
 POLICIES = Path(__file__).parent.parent / "policies"
@@ -300,7 +301,13 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
-def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None, *, remembers: bool = True) -> Town:
+def build(
+    clock: Clock,
+    open_with: Callable[[Context], None] = lambda context: None,
+    *,
+    remembers: bool = True,
+    issuers: TrustedIssuers | None = None,
+) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
     policy = load(POLICIES)
@@ -309,6 +316,8 @@ def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: N
     async def open_town(request: RequestFacts) -> Context:
         sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)
         context = await open_context(request, policy, START, sessions, remembered=remembered if remembers else None)
+        if issuers is not None:
+            await issuers.welcome(context)
         open_with(context)
         return context
 
@@ -322,5 +331,6 @@ def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: N
         development=True,
         clock=clock,
         remembered=remembered if remembers else None,
+        issuers=issuers,
     )
     return Town(app, clock, policy, open_town, remembered)
