@@ -6,12 +6,13 @@ Of each key only the numbers are handed to the library; what it is for (`use`, `
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, Key
 
 import limits
@@ -105,7 +106,8 @@ def _is_for_signatures(said: dict[str, Any]) -> bool:
 
 def _imported(kty: str, numbers: tuple[str, ...]) -> Key | None:
     try:
-        key = JWKRegistry.import_key({"kty": kty, **dict(zip(_NUMBERS[kty], numbers, strict=True))})
+        with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # of short keys, refused below
+            key = JWKRegistry.import_key({"kty": kty, **dict(zip(_NUMBERS[kty], numbers, strict=True))})
         too_short = kty == "RSA" and getattr(key.public_key, "key_size", 0) < KEY_BITS
     except (JoseError, ValueError):  # not on the curve, an even exponent, not base64url
         return None
