@@ -14,11 +14,11 @@ import pytest
 
 import limits
 from server.http_errors import RequestRejected
-from server.issuer_key_set import Unusable, read
 from server.issuers import TrustedIssuers
 from tests.http_door import NOW, codes, door
-from tests.issuer import Issuer, jwk, number, private_key, serving, trusting
-from tests.test_credentials import ASK, bearer, open_context
+from tests.issuer import Issuer, jwk, serving, trusting
+from tests.socket_door import World, served
+from tests.test_credentials import ASK, bearer, open_context, refusal
 
 HOUR = timedelta(hours=1)
 
@@ -246,6 +246,8 @@ async def test_a_server_that_cannot_have_the_keys_starts_says_so_once_and_answer
     async with door(signed_in=False, open_context=open_context, issuers=place.issuers) as caller:
         response = await caller.ask(ASK, headers=bearer(place.issuer.token()))
     assert (response.status_code, codes(response), response.headers["retry-after"]) == (503, ["BUSY"], "30")
+    async with served(World(), open_context=open_context, issuers=place.issuers) as port:
+        assert await refusal(port, {"authorization": f"Bearer {place.issuer.token()}"}) == 1013
     assert place.issuer.fetches == 1
 
 
@@ -257,39 +259,6 @@ async def test_a_request_that_goes_away_leaves_the_fetch_to_the_next(place: Plac
     await asyncio.wait({impatient})
     assert await place.knows()
     assert place.issuer.fetches == 1
-
-
-RSA = jwk("RS256")
-WEAK: dict[str, dict[str, Any]] = {
-    "for encryption": jwk("ES256", use="enc"),
-    "not for verifying": jwk("ES256", key_ops=["sign"]),
-    "for an algorithm that we do not take": jwk("ES256") | {"alg": "ES256K"},
-    "for HMAC": jwk("ES256") | {"alg": "HS256"},
-    "for another kind": jwk("ES256") | {"alg": "RS256"},
-    "with its private part": jwk("ES256", d=number(private_key("ES256").private_numbers().private_value, 32)),
-    "a secret": {"kty": "oct", "kid": "one", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"},
-    "RSA of 1024 bits": RSA | {"n": number(2**1023 + 1)},
-    "RSA of 2047 bits": RSA | {"n": number(2**2046 + 1, 256)},
-    "RSA of 16384 bits": RSA | {"n": number(2**16383 + 1)},
-    "RSA with an even exponent": RSA | {"e": "Ag"},
-    "RSA without an exponent": {name: value for name, value in RSA.items() if name != "e"},
-    "RSA with a number for a text": RSA | {"n": 7},
-    "a point that is not on its curve": jwk("ES256", y=number(7, 32)),
-    "a curve that we do not take": jwk("ES256", crv="secp256k1"),
-    "another curve": jwk("ES256") | {"crv": "P-384", "alg": "ES384"},
-    "X25519": jwk("EdDSA", crv="X25519"),
-    "a kid that is a number": jwk("ES256", kid=None) | {"kid": 7},
-    "no kty": {name: value for name, value in jwk("ES256").items() if name != "kty"},
-    "kty as a list": jwk("ES256", kty=["EC"]),
-}
-
-
-@pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
-def test_a_key_that_cannot_sign_for_us_is_left_out_and_the_others_are_kept(weak: dict[str, Any]) -> None:
-    good = jwk("ES384", "good")
-    assert [key.kid for key in read(orjson.dumps({"keys": [weak, good, 7, None, []]}))] == ["good"]
-    with pytest.raises(Unusable):
-        read(orjson.dumps({"keys": [weak]}))
 
 
 async def test_two_keys_of_one_name_are_told_apart_by_their_kind_or_not_taken(place: Place) -> None:
@@ -308,3 +277,16 @@ async def test_a_key_without_an_algorithm_works_with_those_of_its_kind_and_one_w
     assert [await place.knows(alg=alg) for alg in ("RS256", "PS512", "ES256")] == [True, True, False]
     pinned = {"kid": "pinned"}
     assert [await place.knows(alg=alg, header=pinned) for alg in ("RS256", "PS256")] == [True, False]
+
+
+async def test_no_more_verified_tokens_are_remembered_than_the_limit_and_no_wrong_ones(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = limits.read({"SPAREKEY_LIMIT_ISSUER_TOKENS_REMEMBERED": "2"})
+    monkeypatch.setattr(limits, "LIMITS", few)
+    for each in range(4):
+        assert await place.issuers.claims(place.issuer.token(sub=str(each)), NOW) is not None
+    kept = list(place.issuers._verified)
+    assert len(kept) == 2
+    assert await place.issuers.claims(place.issuer.token()[:-4] + "AAAA", NOW) is None
+    assert list(place.issuers._verified) == kept
