@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from joserfc.jwk import Key
 from authz.load import load
 from authz.policy import Policy
 from bench import credentials_data, page_data, results, servers
-from bench.credentials_data import AUDIENCE, PASSWORD, SUBJECT, People
+from bench.credentials_data import AUDIENCE, NOW, PASSWORD, SUBJECT, People
 from models import connection
 from operations import pepper, session
 from operations.session import Visit
@@ -98,7 +98,7 @@ async def _measured(embedded: Embedded) -> list[str]:
 
 def _place(database: str, issuer: str) -> Place:
     issuers = TrustedIssuers([TrustedIssuer(issuer, AUDIENCE)], https_only=False)
-    return Place(load(POLICIES), Remembered(database), issuers, datetime.now(UTC))
+    return Place(load(POLICIES), Remembered(database), issuers, NOW)
 
 
 async def _table(place: Place, people: People, keys: dict[str, Key]) -> list[str]:
@@ -124,7 +124,7 @@ async def _table(place: Place, people: People, keys: dict[str, Key]) -> list[str
 
 
 def _token(issuer: str, alg: str, key: Key) -> str:
-    at = int(time.time())
+    at = int(NOW.timestamp())
     claims = {"iss": issuer, "aud": AUDIENCE, "sub": SUBJECT, "iat": at, "exp": at + 3_600}
     return jwt.encode({"alg": alg, "kid": alg}, claims, key, algorithms=[alg])
 

@@ -25,6 +25,7 @@ from resolvers.credential import Kind, of_secret
 
 AUDIENCE, SUBJECT = "sparekey", "owner-0"
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of a person who is made for a measurement)
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)  # the day on which everybody else of the town came
 SCOPES = ["claims.submit", "claims.view"]
 
 
@@ -39,8 +40,8 @@ class People:
 
 async def add(issuer: str) -> People:
     """To the connected database."""
-    now, user, agent = datetime.now(UTC), UUID(identifier(USER, 0)), UUID(identifier(AGENT, 0))
-    later = now + timedelta(days=300)
+    user, agent = UUID(identifier(USER, 0)), UUID(identifier(AGENT, 0))
+    now, later = NOW, NOW + timedelta(days=300)
     member = await AgentMember.create(
         agent_id=agent, user_id=user, admin=True, invited_at=now, invited_by_id=user, joined_at=now
     )

@@ -135,6 +135,21 @@ async def test_made_up_key_ids_cause_one_fetch_in_thirty_seconds(place: Place) -
     assert await place.knows(after(32))
 
 
+async def test_a_request_that_came_a_little_before_the_keys_fetches_none(place: Place) -> None:
+    assert await place.knows(after(10))
+    assert await place.knows(NOW)
+    assert not await place.knows(NOW, header={"kid": "made up"})
+    await place.settled()
+    assert place.issuer.fetches == 1
+
+
+async def test_a_clock_that_was_set_back_makes_no_set_last_longer(place: Place) -> None:
+    assert await place.knows()
+    place.issuer.keys = [jwk("ES256", "two", "new")]
+    assert not await place.knows(NOW - HOUR)
+    assert place.issuer.fetches == 2
+
+
 async def test_a_slow_issuer_holds_few_requests_and_no_others(place: Place) -> None:
     most = limits.of("issuer_waiting")
     place.issuer.pause = 0.1
