@@ -25,7 +25,7 @@ class Claims:
 
     `email` only where the issuer says that it verified the address. `authenticated_at` and `second_factor` where it
     says when and how the person signed in there (`auth_time`, `amr`). `until`: when it is over. `confirmed_until`: when
-    it has to be shown to the issuer's keys again, whatever is remembered of it.
+    it has to be shown to the issuer's keys again, whatever is remembered of it. `signed_by`: which of them it was.
     """
 
     issuer: str
@@ -36,6 +36,7 @@ class Claims:
     second_factor: bool = False
     name: str | None = None
     confirmed_until: datetime | None = None
+    signed_by: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,19 +32,19 @@ class Fetcher:
         """The document and for how many seconds it holds. Raises Unusable, with the reason and no content."""
         try:
             async with asyncio.timeout(limits.of("issuer_fetch_seconds")):
-                response = await self._get(issuer.jwks_url or await self._discovered(issuer))
+                headers, content = await self._get(issuer.jwks_url or await self._discovered(issuer))
         except TimeoutError:
             raise Unusable("there was no answer in time") from None
-        return response.content, _lifetime(response)
+        return content, _lifetime(headers)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.aclose()
 
     async def _discovered(self, issuer: TrustedIssuer) -> str:
-        response = await self._get(issuer.issuer.removesuffix("/") + WELL_KNOWN)
+        _, content = await self._get(issuer.issuer.removesuffix("/") + WELL_KNOWN)
         try:
-            said = orjson.loads(response.content)
+            said = orjson.loads(content)
         except orjson.JSONDecodeError:
             raise Unusable("the discovery document is not JSON") from None
         if not isinstance(said, dict) or said.get("issuer") != issuer.issuer:
@@ -53,7 +53,8 @@ class Fetcher:
             raise Unusable("the discovery document names no jwks_uri")
         return str(said["jwks_uri"])
 
-    async def _get(self, url: str) -> httpx2.Response:
+    async def _get(self, url: str) -> tuple[httpx2.Headers, bytes]:
+        """As it is sent: what is compressed all the same is not JSON."""
         if not url.startswith("https://" if self._https_only else ("https://", "http://")):
             raise Unusable("the address is not https")
         most = limits.of("issuer_fetch_bytes")
@@ -61,8 +62,6 @@ class Fetcher:
             async with self._opened().stream("GET", url) as response:
                 if response.status_code != 200:
                     raise Unusable(f"the answer was {response.status_code}")
-                if response.headers.get("content-encoding", "identity") != "identity":
-                    raise Unusable("the answer was compressed, which was not asked for")
                 content = b""
                 async for piece in response.aiter_raw():
                     content += piece
@@ -70,7 +69,7 @@ class Fetcher:
                         raise Unusable("the answer was too long")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as fault:
             raise Unusable(f"it cannot be reached ({type(fault).__name__})") from None
-        return httpx2.Response(200, headers=response.headers, content=content)
+        return response.headers, content
 
     def _opened(self) -> httpx2.AsyncClient:
         """Made when it is first needed: the certificates of the machine take 20 ms to read."""
@@ -82,8 +81,8 @@ class Fetcher:
         return self._client
 
 
-def _lifetime(response: httpx2.Response) -> int:
+def _lifetime(headers: httpx2.Headers) -> int:
     """What the issuer says, between our bounds (RFC 9111 §5.2.2.1)."""
-    said = _MAX_AGE.search(response.headers.get("cache-control", ""))
+    said = _MAX_AGE.search(headers.get("cache-control", ""))
     least, most = limits.of("issuer_keys_seconds_least"), limits.of("issuer_keys_seconds_most")
     return max(least, min(int(said[1]) if said else 0, most))

@@ -2,7 +2,8 @@
 
     until 3/4 of the lifetime      used as they are
     until the end of it            used, and renewed in the background
-    after it                       whoever comes waits for new ones; only if there are none the last ones are used
+    after it                       whoever comes waits for new ones; if there are none the last ones are used, and
+                                   until the next attempt nobody waits
     24 hours after the last ones   nothing is known: 503
 
 So a key that an issuer takes back stops within the lifetime of the set, also after a quiet night. One fetch at a time;
@@ -12,7 +13,6 @@ a key id that nobody knows, or a failure, causes one every 30 s at most, however
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from datetime import datetime, timedelta
 
@@ -38,7 +38,7 @@ class IssuerKeys:
         self._fetched: datetime | None = None
         self._lifetime = timedelta()
         self._tried: datetime | None = None
-        self._failing = False
+        self._failed: datetime | None = None
         self._waiting = 0
         self._fetching: asyncio.Task[None] | None = None
 
@@ -52,7 +52,7 @@ class IssuerKeys:
             found = self._the_one(kid, alg)
         return found
 
-    def has(self, key: SigningKey) -> bool:
+    def has(self, key: object) -> bool:
         """Whether the issuer still publishes it, as far as is known since `renew`."""
         return key in self._keys
 
@@ -60,9 +60,11 @@ class IssuerKeys:
         """Returns when the keys may be used. Raises KeysUnknown."""
         if not _within(self._fetched, now, self._lifetime * 0.75) and self._may_try(now):
             self.fetch(now)
+        is_down = self._keys and _within(self._failed, now, 2 * _spacing())
         if self._is_fresh(now):
             return
-        await self._wait()
+        if not is_down:
+            await self._wait()
         down = timedelta(seconds=limits.of("issuer_keys_seconds_down"))
         if self._fetched is None or now >= self._fetched + down:
             raise KeysUnknown
@@ -74,10 +76,10 @@ class IssuerKeys:
         return (self._tried or now) + _spacing()
 
     def fetch(self, now: datetime) -> None:
-        """Begin to, unless somebody has. In a context of its own: it belongs to no request and has no deadline."""
+        """Begin to, unless somebody has. It belongs to no request: who asked may go away."""
         if self._fetching is None:
             self._tried = now
-            self._fetching = asyncio.create_task(self._fetch(now), context=contextvars.Context())
+            self._fetching = asyncio.create_task(self._fetch(now))
 
     async def stop(self) -> None:
         if self._fetching is not None:
@@ -111,19 +113,19 @@ class IssuerKeys:
             content, seconds = await self._fetcher.key_set(self.issuer)
             self._keys = issuer_key_set.read(content)
             self._fetched, self._lifetime = now, timedelta(seconds=seconds)
-            self._say(None)
+            self._say(None, now)
         except Unusable as unusable:
-            self._say(str(unusable))
+            self._say(str(unusable), now)
         finally:
             self._fetching = None
 
-    def _say(self, reason: str | None) -> None:
+    def _say(self, reason: str | None, now: datetime) -> None:
         """Once when it begins to fail and once when it is over, not at every attempt between."""
-        if reason is not None and not self._failing:
+        if reason is not None and self._failed is None:
             LOGGER.warning("the keys of the issuer %s cannot be had: %s", self.issuer.issuer, reason)
-        if reason is None and self._failing:
+        if reason is None and self._failed is not None:
             LOGGER.warning("the keys of the issuer %s are there again", self.issuer.issuer)
-        self._failing = reason is not None
+        self._failed = None if reason is None else now
 
 
 def _within(since: datetime | None, now: datetime, length: timedelta) -> bool:

@@ -10,28 +10,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import limits
 from operations.identity import Vouched, make_known
 from resolvers.context import Context
 from resolvers.credential import Claims
+from resolvers.execution import RequestFacts
 from server import issuer_claims, issuer_token
 from server.http_errors import Code, RequestRejected
 from server.issuer_fetch import Fetcher
-from server.issuer_key_set import SigningKey
 from server.issuer_keys import IssuerKeys, KeysUnknown
 from server.issuer_settings import TrustedIssuer
 
 UNKNOWN = "the keys of this token's issuer cannot be had now; try again"
-
-
-@dataclass(slots=True)
-class Verified:
-    claims: Claims
-    key: SigningKey
 
 
 class TrustedIssuers:
@@ -40,7 +35,7 @@ class TrustedIssuers:
     def __init__(self, trusted: Iterable[TrustedIssuer], *, https_only: bool) -> None:
         self._fetcher = Fetcher(https_only=https_only)
         self._keys = {issuer.issuer: IssuerKeys(issuer, self._fetcher) for issuer in trusted}
-        self._verified: OrderedDict[bytes, Verified] = OrderedDict()
+        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
     def start(self, now: datetime) -> None:
         """Fetch every set, in the background: a server whose issuer is down serves everybody else."""
@@ -54,14 +49,22 @@ class TrustedIssuers:
 
     async def claims(self, token: str, now: datetime) -> Claims | None:
         """See `server/credentials.py`. Raises RequestRejected (503) where the keys cannot be had."""
-        try:
-            name = hashlib.sha256(token.encode()).digest()
-            found = self._verified.get(name)
-            verified = await self._looked_at(token, now) if found is None else await self._again(found, now)
-        except KeysUnknown:
-            raise RequestRejected(503, Code.BUSY, UNKNOWN, Retry_After="30") from None
-        self._remember(name, verified)
-        return None if verified is None else verified.claims
+        name = hashlib.sha256(token.encode()).digest()
+        found = self._verified.get(name)
+        with _or_busy():
+            claims = await self._looked_at(token, now) if found is None else await self._again(found, now)
+        self._remember(name, claims)
+        return claims
+
+    async def renewed(self, facts: RequestFacts) -> RequestFacts:
+        """The same question by whom the issuer's keys say now, for a socket shows its token once and asks for a day.
+        Raises RequestRejected (503)."""
+        credential = facts.credential
+        if credential is None or credential.claims is None:
+            return facts
+        with _or_busy():
+            claims = await self._again(credential.claims, facts.now)
+        return replace(facts, credential=None if claims is None else replace(credential, claims=claims))
 
     async def welcome(self, context: Context) -> None:
         """Somebody who is nobody here yet and for whom an issuer vouches; see `operations/identity.py`."""
@@ -79,7 +82,7 @@ class TrustedIssuers:
         if is_there:
             await context.begin()
 
-    async def _looked_at(self, token: str, now: datetime) -> Verified | None:
+    async def _looked_at(self, token: str, now: datetime) -> Claims | None:
         shown = issuer_token.read(token)
         said = None if shown is None else shown.said.get("iss")
         keys = self._keys.get(said) if isinstance(said, str) else None
@@ -89,20 +92,28 @@ class TrustedIssuers:
         key = None if claims is None else await keys.find(shown.kid, shown.alg, now)
         if claims is None or key is None or not issuer_token.is_signed(shown, key):
             return None
-        return Verified(replace(claims, confirmed_until=keys.confirmed_until(now)), key)
+        return replace(claims, confirmed_until=keys.confirmed_until(now), signed_by=key)
 
-    async def _again(self, found: Verified, now: datetime) -> Verified | None:
-        """A token that was right before. A clock that was set back is nobody's concern but the token's own times'."""
-        keys = self._keys[found.claims.issuer]
+    async def _again(self, claims: Claims, now: datetime) -> Claims | None:
+        """What was right before, if it still is."""
+        keys = self._keys[claims.issuer]
         await keys.renew(now)
-        if found.claims.until <= now or not keys.has(found.key):
+        if claims.until <= now or not keys.has(claims.signed_by):
             return None
-        found.claims = replace(found.claims, confirmed_until=keys.confirmed_until(now))
-        return found
+        until = keys.confirmed_until(now)
+        return claims if claims.confirmed_until == until else replace(claims, confirmed_until=until)
 
-    def _remember(self, name: bytes, verified: Verified | None) -> None:
+    def _remember(self, name: bytes, claims: Claims | None) -> None:
         self._verified.pop(name, None)
-        if verified is not None:
-            self._verified[name] = verified
+        if claims is not None:
+            self._verified[name] = claims
         while len(self._verified) > limits.of("issuer_tokens_remembered"):
             self._verified.popitem(last=False)
+
+
+@contextmanager
+def _or_busy() -> Iterator[None]:
+    try:
+        yield
+    except KeysUnknown:
+        raise RequestRejected(503, Code.BUSY, UNKNOWN, Retry_After="30") from None

@@ -106,6 +106,8 @@ class Service:
 
     async def open_context(self, request: RequestFacts) -> Context:
         """Refuses with 503 where this worker cannot confirm in time which set is in force."""
+        if self.issuers is not None:
+            request = await self.issuers.renewed(request)
         known = self.follower.in_force
         sessions = Sessions(self.settings.session_idle_seconds, self.settings.session_absolute_seconds)
         context = Context(

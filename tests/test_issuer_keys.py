@@ -184,12 +184,14 @@ async def test_what_is_no_set_of_keys_replaces_none_and_is_said_once(
     place.issuer.answer = answer
     for seconds in (600, 640, 680):
         assert await place.knows(after(seconds))
+        await place.settled()
     assert place.issuer.fetches == 4
     assert "/elsewhere" not in place.issuer.asked
     (said,) = [record.message for record in caplog.records if record.name == "sparekey.issuers"]
     assert said.startswith(f"the keys of the issuer {place.issuer.url} cannot be had: ")
     place.issuer.answer = None
     assert await place.knows(after(720))
+    await place.settled()
     assert caplog.records[-1].message == f"the keys of the issuer {place.issuer.url} are there again"
 
 
@@ -202,6 +204,25 @@ async def test_before_there_are_keys_a_token_is_neither_right_nor_wrong(
     place.issuer.answer = None
     assert await place.knows(after(29)) is None
     assert await place.knows(after(31)) is True
+
+
+async def test_an_issuer_that_is_down_is_waited_for_once_and_holds_nobody_up(place: Place) -> None:
+    assert await place.knows()
+    place.issuer.answer, place.issuer.pause = (500, {}, b""), 0.15
+    assert await place.knows(after(600))
+    async with asyncio.timeout(0.1):
+        many = (place.knows(after(631), sub=str(each)) for each in range(limits.of("issuer_waiting") + 5))
+        assert set(await asyncio.gather(*many)) == {True}
+    await place.settled()
+    assert place.issuer.fetches == 3
+
+
+async def test_a_removed_key_stops_after_a_night_that_began_with_a_failure(place: Place) -> None:
+    assert await place.knows()
+    place.issuer.answer = (500, {}, b"")
+    assert await place.knows(after(600))
+    place.issuer.answer, place.issuer.keys = None, [jwk("ES256", "two", "new")]
+    assert not await place.knows(NOW + 9 * HOUR)
 
 
 async def test_an_issuer_that_is_down_is_missed_after_a_day(place: Place) -> None:
@@ -277,7 +298,7 @@ async def test_a_request_that_goes_away_leaves_the_fetch_to_the_next(place: Plac
 
 
 async def test_two_keys_of_one_name_are_told_apart_by_their_kind_or_not_taken(place: Place) -> None:
-    place.issuer.keys = [jwk("ES256"), jwk("RS256")]
+    place.issuer.keys = [{**jwk(alg), "alg": None} for alg in ("ES256", "RS256")]
     assert await place.knows()
     assert await place.knows(alg="RS256")
     place.issuer.keys = [jwk("ES256"), jwk("ES256", place="new")]

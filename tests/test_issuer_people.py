@@ -15,6 +15,8 @@ from models import Factor, Identity, User
 from models.asyncpg_client import AsyncpgClient
 from tests.issuer import Issuer, jwk, serving, trusting
 from tests.keys import MADE, REFUSED, member_of, program
+from tests.socket_door import codes, socket
+from tests.sockets import behind_uvicorn
 from tests.statements import noted
 from tests.stored import events
 from tests.town import Agency, Client, Clock, Town, build
@@ -253,3 +255,24 @@ async def test_the_same_request_again_is_not_answered_for_a_key_that_was_taken_b
     assert (await client.send(ASK)).status_code == 200
     linking.town.clock.advance(seconds=1)
     assert (await client.send(ASK)).status_code == 401
+
+
+async def test_a_key_that_was_taken_back_ends_what_an_open_socket_may_ask(linking: Place) -> None:
+    """And the end of its token does; until then the socket asks as before, also after the first set of keys."""
+    user, clock = await linking.user(), linking.town.clock
+    exp = int((clock.now + timedelta(hours=3)).timestamp())
+    shown = linking.issuer.token(clock.now, email=AMY, email_verified=True, exp=exp)
+    async with (
+        behind_uvicorn(linking.town.app) as port,
+        socket(port, begun=False, cookie=None) as peer,
+    ):
+        await peer.say({"type": "connection_init", "payload": {"authorization": f"Bearer {shown}"}})
+        assert await peer.hear() == {"type": "connection_ack"}
+        for number in ("1", "2"):
+            clock.advance(seconds=601)
+            await peer.subscribe(number, ASK)
+            assert (await peer.hear_until("complete"))[0]["payload"]["data"]["viewer"]["user"]["name"] == user.name
+        linking.issuer.keys = [jwk("ES256", "two", "new")]
+        clock.advance(seconds=601)
+        await peer.subscribe("3", ASK)
+        assert codes(await peer.hear()) == ["NOT_SIGNED_IN"]

@@ -315,6 +315,8 @@ def build(
 
     async def open_town(request: RequestFacts) -> Context:
         sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)
+        if issuers is not None:
+            request = await issuers.renewed(request)
         context = await open_context(request, policy, START, sessions, remembered=remembered if remembers else None)
         if issuers is not None:
             await issuers.welcome(context)
