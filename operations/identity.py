@@ -56,12 +56,14 @@ async def make_known(
 ) -> bool:
     """Link or create, as far as the issuer may. Whether there is an identity now; of two at once one writes it.
 
-    False, and nothing changed, where the identity is known already (its user was disabled), where no address was
-    verified, where the user with the address is disabled, an operator, has a second factor or is linked to somebody
-    else there (an address that was given to the next person), or where the issuer may not.
+    Nothing is changed where the identity is known already, be its user disabled. False where no address was verified,
+    where the user with the address is disabled, an operator, has a second factor or is linked to somebody else there
+    (an address that was given to the next person), or where the issuer may not.
     """
-    if who.email is None or not (link_by_email or create_users) or await read(_KNOWN, who.issuer, who.subject):
+    if who.email is None or not (link_by_email or create_users):
         return False
+    if await read(_KNOWN, who.issuer, who.subject):  # since a moment ago; or the user was disabled
+        return True
 
     async def work(connection: Connection) -> None:
         created = await _create(connection, who, now) if create_users else None
