@@ -29,12 +29,12 @@ class Claims:
     """
 
     issuer: str
-    subject: str
+    subject: str = field(repr=False)
     until: datetime
-    email: str | None = None
+    email: str | None = field(default=None, repr=False)
     authenticated_at: datetime | None = None
     second_factor: bool = False
-    name: str | None = None
+    name: str | None = field(default=None, repr=False)
     confirmed_until: datetime | None = None
     signed_by: object = field(default=None, repr=False, compare=False)
 
