@@ -95,6 +95,15 @@ TABLE = (
     Limit("api_key_days_most", 365, "days", "a key that was lost unseen ends with the year (NIST SP 800-57-1 §5.3)"),
     Limit("access_token_seconds", 3_600, "seconds", "an hour is what clients of OAuth expect; never beyond its key"),
     Limit("access_tokens_per_key", 100, "tokens", "then the oldest ends; each worker of a platform fetches its own"),
+    Limit(
+        "invitation_seconds",
+        3_600,
+        "seconds",
+        "the code is handed over at once; what lies about longer is found by others",
+    ),
+    Limit(
+        "open_invitations_per_place", 100, "invitations", "of a practice or an agent: a large office on its first day"
+    ),
     Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
     Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),

@@ -22,10 +22,6 @@ from operations.attempts import Spender, forgive, network, rate_limited, spend
 from operations.record import About, Who, record
 
 _BY_EMAIL = "SELECT id, name, password_hash, disabled_at FROM users WHERE email = $1"
-_JOIN = """
-UPDATE agent_members SET joined_at = $2 WHERE user_id = $1 AND joined_at IS NULL AND departed_at IS NULL
-RETURNING id, agent_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ def reference_hash(reference: str) -> bytes:
 
 
 async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: UUID | None = None) -> Opened:
-    """Open an account, or complete one that an invitation began, and sign in; this browser's earlier session ends.
+    """Open an account and sign in; this browser's earlier session ends.
 
     Refuses, first match wins: InvalidInput, RateLimited, SignInFailed (the e-mail has an account already).
     """
@@ -66,7 +62,8 @@ async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: 
     password_hash = await stretching.hash_password(chosen)
 
     async def work(connection: Connection) -> Opened:
-        user = await _new_account(connection, visit, typed_name, address, password_hash)
+        new = {"name": typed_name, "email": address, "password_hash": password_hash, "created_at": visit.now}
+        user = await User.create(using_db=connection, **new)
         await forgive(connection, _spenders(visit, address))
         await _end(connection, replaces, visit.now)
         return await _open(connection, visit, user.id, user.name, "user.signed_up")
@@ -122,22 +119,6 @@ def require_recent(reauthenticated_at: datetime | None, now: datetime, seconds: 
     """Step-up: a sensitive change needs the password again (NIST SP 800-63B-4 §5.2). Raises StepUpRequired."""
     if reauthenticated_at is None or now - reauthenticated_at > timedelta(seconds=seconds):
         raise StepUpRequired(seconds)
-
-
-async def _new_account(connection: Connection, visit: Visit, name: str, email: str, password_hash: str) -> User:
-    """A new user, or the one an invitation made, who has no password yet."""
-    invited = await User.filter(email=email, password_hash=None).using_db(connection).select_for_update().first()
-    if invited is None:
-        return await User.create(
-            using_db=connection, name=name, email=email, password_hash=password_hash, created_at=visit.now
-        )
-    invited.name, invited.password_hash = name, password_hash
-    await invited.save(using_db=connection, update_fields=["name", "password_hash"])
-    for joined in await connection.execute_query_dict(_JOIN, [invited.id, visit.now]):
-        who = Who(name, invited.id, Party.AGENT, visit.policy_digest, visit.now, joined["id"])
-        after = {"member": str(joined["id"])}
-        await record(connection, who, "member.joined", About(agent_id=joined["agent_id"]), "joined", after=after)
-    return invited
 
 
 async def _open(connection: Connection, visit: Visit, user_id: UUID, name: str, event: str) -> Opened:

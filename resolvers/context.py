@@ -19,7 +19,7 @@ from models.memory import hold_until, note, spoil
 from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
 from operations.session import Visit
-from resolvers import edges, objects
+from resolvers import edges, invited, objects
 from resolvers.actors import SEEN_EVERY, load_actor
 from resolvers.credential import Credential, Kind
 from resolvers.execution import RequestFacts, SessionChange
@@ -41,6 +41,7 @@ QUERIES = {
     "member": "SELECT * FROM agent_members WHERE id = ANY ($1)",
     "token": "SELECT * FROM connect_tokens WHERE id = ANY ($1)",
     "api_key": f"SELECT {objects.API_KEY_COLUMNS} FROM api_keys k WHERE k.id = ANY ($1)",  # noqa: S608  (our own text)
+    "invitation": f"SELECT {invited.COLUMNS} FROM invitations i WHERE i.id = ANY ($1)",  # noqa: S608  (our own text)
     "engagement": f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1)",  # noqa: S608  (our own text)
     "receipt": "SELECT * FROM revocation_receipts WHERE id = ANY ($1)",
     "audit_event": "SELECT * FROM audit_events WHERE id = ANY ($1)",

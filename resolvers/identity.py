@@ -22,7 +22,7 @@ from schema.results import SignInResult, SignInSuccess
 @strawberry.type
 class IdentityMutation:
     @strawberry.mutation(
-        description="Open an account and sign in. An invitation to the same e-mail is completed by this.",
+        description="Open an account and sign in.",
         extensions=public(),
     )
     async def sign_up(self, info: strawberry.Info, input: SignUpInput) -> SignInResult:

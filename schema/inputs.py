@@ -149,11 +149,11 @@ class CreatePracticeInput:
     idempotency_key: str | None = _optional(REPEAT)
 
 
-@strawberry.input(description="A person to add to a practice's own staff.")
+@strawberry.input(description="A person to invite to a practice's own staff.")
 class AddStaffInput:
     practice_id: strawberry.ID = field(description="The practice.")
-    email: str = field(description="The person's address; an account with it is used if there is one.")
-    name: str = field(description="The person's name, used if there is no account yet.")
+    email: str = field(description="The person's address, for your own list: they may accept under another one.")
+    name: str = field(description="The person's name, for your own list, 1 to 200 characters.")
     roles: list[strawberry.ID] = field(description="The keys of the staff roles to give: at least one.")
     idempotency_key: str | None = _optional(REPEAT)
 
@@ -184,10 +184,10 @@ class AgentInput:
     idempotency_key: str | None = _optional(REPEAT)
 
 
-@strawberry.input(description="A person to take into an agent.")
+@strawberry.input(description="A person to invite into an agent.")
 class InviteMemberInput:
     agent_id: strawberry.ID = field(description="The agent.")
-    email: str = field(description="The person's address; an account with it is used if there is one.")
-    name: str = field(description="The person's name, used if there is no account yet.")
+    email: str = field(description="The person's address, for your own list: they may accept under another one.")
+    name: str = field(description="The person's name, for your own list, 1 to 200 characters.")
     admin: bool | None = field(default=False, description="Whether the person shall look after the agent, too.")
     idempotency_key: str | None = _optional(REPEAT)

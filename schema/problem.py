@@ -37,6 +37,13 @@ class TokenRejected(Problem): ...
 
 
 @strawberry.type(
+    description="This invitation does not open anything: unknown, expired, used, cancelled, or not backed by its "
+    "inviter any more. Which of them is never told; ask whoever invited you for a new one."
+)
+class InvitationRejected(Problem): ...
+
+
+@strawberry.type(
     description="The code's check digit is wrong: misheard or mistyped. No attempt was spent; ask for it once more."
 )
 class CheckDigitMismatch(Problem): ...

@@ -26,6 +26,8 @@ PLACES = {
     "api_key": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
+    "invitation": SIDES,
+    "agent_offer": SIDES,
     "user": SIDES,
     "event": SIDES,
     "agent_event": SIDES,
@@ -46,8 +48,10 @@ PLAIN = {
 EDGES = {
     "Practice.staff": ("practice", "staff { totalCount }"),
     "Practice.engagements": ("practice", "engagements { totalCount }"),
+    "Practice.invitations": ("practice", "invitations { id }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
     "Agent.members": ("agent", "members { totalCount }"),
+    "Agent.invitations": ("agent", "invitations { id }"),
     "Agent.apiKeys": ("agent", "apiKeys(live: false) { id }"),
     "Agent.tokens": ("agent", "tokens(live: false) { id }"),
     "Agent.engagements": ("agent", "engagements { totalCount }"),
@@ -74,6 +78,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "setStaffRoles": ("staff", "staffId", {"roles": ["biller"]}),
     "verifyAgent": ("agent", "agentId", {}),
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
+    "cancelInvitation": ("invitation", "invitationId", {}),
+    "previewInvitation": (None, "", {}),
+    "acceptInvitation": (None, "", {}),
     "issueToken": ("agent", "agentId", {}),
     "cancelToken": ("token", "tokenId", {}),
     "createApiKey": ("agent", "agentId", {"label": "Fresh", "scopes": ["tokens.read"]}),
@@ -92,6 +99,7 @@ ROOTS: dict[str, GraphQLField] = {
     for name, field in root.fields.items()
 }
 HELD_BY = {"NotPermitted": "permission heldBy { key }", "InvalidInput": "field"}
+INVITED = ("previewInvitation", "acceptInvitation")
 REDEEMING = ("previewToken", "connectAgent")
 
 
@@ -112,6 +120,9 @@ def all_asks(world: World) -> Iterator[Ask]:
     for field, document in PLAIN.items():
         yield Ask(field, "", "-", document, {}, document.startswith("mutation"))
     yield from _reads(world)
+    for place in SIDES:
+        typed = {"invitationId": _id(world, "agent_offer", place)}
+        yield _mutation(world, "cancelInvitation", "agent_offer", place, typed)
     for field, (kind, name, rest) in MUTATIONS.items():
         for place in PLACES[kind] if kind else ("-",):
             yield _mutation(world, field, kind or "", place, {name: _id(world, kind, place)} | rest if kind else rest)
@@ -141,6 +152,8 @@ def _of_each_place(world: World, field: str, kind: str, document: str) -> Iterat
 def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, Any]) -> Ask:
     if field in REDEEMING:
         typed |= {"letters": world.letters, "code": world.code}
+    if field in INVITED:
+        typed |= {"code": world.invitation}
     if field == "createApiKey":
         typed["memberId"] = world.ids["member own"]
     if field == "connectAgent":

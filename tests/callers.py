@@ -16,7 +16,7 @@ from models import AgentMember, Agreement, ApiKey, Assignment, AuditEvent, Engag
 from models.identifier import uuid7
 from operations import stretching
 from tests.keys import made, program
-from tests.town import COOKIE, Agency, Client, House, Town
+from tests.town import COOKIE, INVITED, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
 WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}
@@ -58,6 +58,7 @@ class World:
     references: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     letters: str = ""
+    invitation: str = ""  # the code of one to the staff of the practice
     code: str = ""
 
     def browser(self, caller: str) -> Client:
@@ -79,6 +80,7 @@ async def build(town: Town) -> World:
     await _engage_all(world, houses, agents)
     await _name_callers(world, houses, agents)
     await _people(world, houses, agents)
+    await _invitations(world, houses, agents)
     await _events(world)
     world.ids |= {f"{kind} unknown": str(uuid7()) for kind in {key.split()[0] for key in world.ids}}
     newcomer = await town.agency("Newcomer Billing")
@@ -192,6 +194,18 @@ async def _people(world: World, houses: dict[str, House], agents: dict[str, Agen
         world.ids[f"api_key {place}"] = (await made(agents[place], "tokens.read"))["id"]
     removed = await StaffMember.get(practice_id=houses["own"].id, user_id=world.callers["removed"].user_id)
     world.ids["staff removed"] = str(removed.id)
+
+
+async def _invitations(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:
+    """One to the staff and one into the agent on either side."""
+    typed: dict[str, Any] = {"email": "fresh@nowhere.example", "name": "Fresh"}
+    for place in ("own", "other"):
+        house, agent = houses[place], agents[place]
+        hired = await house.owner.do("addStaff", INVITED, practiceId=house.id, roles=["scheduler"], **typed)
+        joined = await agent.admin.do("inviteMember", INVITED, agentId=agent.id, **typed)
+        world.ids |= {f"invitation {place}": hired["invitation"]["id"]}
+        world.ids |= {f"agent_offer {place}": joined["invitation"]["id"]}
+        world.invitation = world.invitation or hired["code"]
 
 
 async def _events(world: World) -> None:

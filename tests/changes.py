@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.keys import MADE, made, member_of
 from tests.stored import rows
-from tests.town import RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
+from tests.town import INVITED, RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
 
 PASSWORD = "correct horse"
 PREVIEWED = "... on PreviewTokenSuccess { agent { agentId } }"
@@ -51,7 +51,7 @@ async def create_practice(town: Town) -> Change:
 async def add_staff(town: Town) -> Change:
     elm = await town.practice()
     typed = {"practiceId": elm.id, "email": "bea@elm.example", "name": "Bea", "roles": ["manager"]}
-    return Change(elm.owner, typed, "... on StaffSuccess { staff { id } }", "staff.added", {"roles": ["auditor"]})
+    return Change(elm.owner, typed, INVITED, "staff.invited", {"roles": ["auditor"]})
 
 
 async def set_staff_roles(town: Town) -> Change:
@@ -86,8 +86,30 @@ async def verify_agent(town: Town) -> Change:
 async def invite_member(town: Town) -> Change:
     acme = await town.agency()
     typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New", "admin": True}
-    selection = "... on MemberSuccess { member { id admin } }"
-    return Change(acme.admin, typed, selection, "member.invited", {"email": "admin@acme.example"})
+    return Change(acme.admin, typed, INVITED, "member.invited", {"email": "admin@acme.example"})
+
+
+async def cancel_invitation(town: Town) -> Change:
+    change = await invite_member(town)
+    invited = await change.client.do("inviteMember", INVITED, **change.typed)
+    selection = "... on CancelInvitationSuccess { invitation { id status } }"
+    nothing = {"invitationId": "01975f0e-0000-7000-8000-000000000001"}
+    typed = {"invitationId": invited["invitation"]["id"]}
+    return Change(change.client, typed, selection, "invitation.cancelled", nothing)
+
+
+async def accept_invitation(town: Town) -> Change:
+    change = await invite_member(town)
+    invited = await change.client.do("inviteMember", INVITED, **change.typed)
+    selection = "... on AcceptInvitationSuccess { member { id admin status } }"
+    client, nothing = await town.person("new@elsewhere.example"), {"code": "x" * 43}
+    return Change(client, {"code": invited["code"]}, selection, "member.joined", nothing)
+
+
+async def preview_invitation(town: Town) -> Change:
+    change = await accept_invitation(town)
+    selection = "... on PreviewInvitationSuccess { card { invitedBy agentName } }"
+    return Change(change.client, change.typed, selection, None, change.spoiled)
 
 
 async def issue_token(town: Town) -> Change:
@@ -169,7 +191,13 @@ async def revoke_agent(town: Town) -> Change:
     return Change(elm.owner, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", nothing)
 
 
-WITHOUT_A_KEY = {"signUp": sign_up, "signIn": sign_in, "reauthenticate": reauthenticate, "previewToken": preview_token}
+WITHOUT_A_KEY = {
+    "signUp": sign_up,
+    "signIn": sign_in,
+    "reauthenticate": reauthenticate,
+    "previewToken": preview_token,
+    "previewInvitation": preview_invitation,
+}
 WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "createPractice": create_practice,
     "addStaff": add_staff,
@@ -177,6 +205,8 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "registerAgent": register_agent,
     "verifyAgent": verify_agent,
     "inviteMember": invite_member,
+    "acceptInvitation": accept_invitation,
+    "cancelInvitation": cancel_invitation,
     "issueToken": issue_token,
     "cancelToken": cancel_token,
     "createApiKey": create_api_key,

@@ -21,6 +21,8 @@ WHO = {
     "registerAgent": "stranger",
     "verifyAgent": "operator",
     "inviteMember": "agent admin",
+    "acceptInvitation": "stranger",
+    "previewInvitation": "stranger",
     "issueToken": "agent admin",
     "cancelToken": "agent admin",
     "createApiKey": "agent admin",

@@ -6,6 +6,7 @@ import json
 from datetime import UTC
 from typing import Any
 
+import orjson
 import pytest
 from tortoise.exceptions import BaseORMException
 
@@ -84,14 +85,19 @@ async def test_doing_again_what_is_done_already_is_no_event(town: Town, mutation
     assert await as_a_whole() == before
 
 
-async def test_whoever_joins_by_signing_up_is_in_the_agents_record_and_in_their_own(town: Town) -> None:
-    acme = await town.agency()
-    await acme.admin.do("inviteMember", "", agentId=acme.id, email="new@acme.example", name="New")
-    typed = {"name": "Nina", "email": "new@acme.example", "password": "correct horse"}
-    await town.visitor().do("signUp", "", **typed)
-    (joined,), (signed_up,) = await events("member.joined"), await events("user.signed_up")
-    assert (str(joined["chain_id"]), joined["party"], joined["actor"]) == (acme.id, "agent", "Nina")
-    assert signed_up["chain_id"] == signed_up["actor_user_id"] == joined["actor_user_id"]
+async def test_whoever_accepts_an_invitation_is_in_the_record_of_the_place_as_who_acted(town: Town) -> None:
+    elm, acme = await town.practice(), await town.agency()
+    bea = await town.staff(elm, "bea@elm.example", "scheduler")
+    ben = await town.member(acme, "ben@acme.example")
+    (invited,), (added,) = await events("staff.invited"), await events("staff.added")
+    assert (str(invited["actor_user_id"]), str(added["actor_user_id"])) == (elm.owner.user_id, bea.user_id)
+    assert (str(added["chain_id"]), added["party"], added["actor"]) == (elm.id, "practice", "Bea")
+    assert added["after"]["invitation"] == invited["after"]["invitation"]
+    assert (added["after"]["roles"], added["after"]["invited_by"]) == (["scheduler"], elm.owner.user_id)
+    (joined,) = await events("member.joined")
+    assert (str(joined["chain_id"]), joined["party"], str(joined["actor_user_id"])) == (acme.id, "agent", ben.user_id)
+    assert str(joined["actor_member_id"]) == joined["after"]["member"]
+    assert "@" not in orjson.dumps([invited["after"], added["after"], joined["after"]]).decode()
     assert await chains_hold() == 2
 
 

@@ -44,11 +44,22 @@ OTHERWISE = {
     "connectAgent.letters": "TOKEN_REJECTED",
     "connectAgent.code": "CHECK_DIGIT_MISMATCH",
     "connectAgent.confirmAgentId": "AGENT_CONFIRMATION_MISMATCH",
+    "previewInvitation.code": "INVITATION_REJECTED",
+    "acceptInvitation.code": "INVITATION_REJECTED",
     "addStaff.roles.0": "UNKNOWN_ROLE",
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
 }
-IDS = ("practiceId", "agentId", "memberId", "tokenId", "apiKeyId", "staffId", "engagementId")  # NOT_FOUND
+IDS = (
+    "practiceId",
+    "agentId",
+    "memberId",
+    "tokenId",
+    "apiKeyId",
+    "staffId",
+    "invitationId",
+    "engagementId",
+)  # NOT_FOUND
 
 
 PLACES = {place.name: place for place in places()}

@@ -24,7 +24,7 @@ ACCEPT = os.environ.get("SPAREKEY_ACCEPT") == "1"
 EXEMPT = frozenset[str]()
 # To these everything of the other practice and the other agent is hidden.
 OUTSIDE = [caller for caller in CALLERS if caller not in ("other owner", "operator")]
-ID_FIELDS = ("practiceId", "agentId", "tokenId", "apiKeyId", "staffId", "engagementId")
+ID_FIELDS = ("practiceId", "agentId", "tokenId", "apiKeyId", "staffId", "invitationId", "engagementId")
 
 
 async def test_the_table_of_all_answers_is_the_committed_one(world: World, kept: Kept) -> None:
@@ -108,6 +108,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Practice.auditEvents.engagementId",
         *("AddStaffInput.practiceId", "SetStaffRolesInput.staffId", "AgentInput.agentId", "InviteMemberInput.agentId"),
+        "CancelInvitationInput.invitationId",
         *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),
         *("RotateApiKeyInput.apiKeyId", "RevokeApiKeyInput.apiKeyId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),

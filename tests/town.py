@@ -50,6 +50,7 @@ ROLES_SET = f"""
 ... on WarningsNotAcknowledged {{ warnings }} ... on EngagementEnded {{ endedAt endReason }}
 ... on StepUpRequired {{ maxAgeSeconds }} ... on NotPermitted {{ permission heldBy {{ key }} }}
 """
+INVITED = "... on InvitationSuccess { code invitation { id } }"
 RECEIPT = f"""
 ... on RevokeAgentSuccess {{
     receipt {{
@@ -204,8 +205,6 @@ class Town:
                 operator=operator,
                 created_at=self.clock.now,
             )
-        if user.password_hash is None:  # somebody invited, who has come
-            await User.filter(id=user.id).update(password_hash="unusable")
         client = self.visitor(address)
         client.user_id, client.email = str(user.id), email
         reference = secrets.token_urlsafe(32)
@@ -235,16 +234,8 @@ class Town:
 
     async def staff(self, house: House, email: str, *roles: str) -> Client:
         """A person on a practice's staff with these roles, signed in."""
-        added = await house.owner.do(
-            "addStaff",
-            "... on StaffSuccess { staff { id } }",
-            practiceId=house.id,
-            email=email,
-            name="Somebody",
-            roles=list(roles),
-        )
-        assert added["__typename"] == "StaffSuccess", added
-        return await self.person(email)
+        typed = {"practiceId": house.id, "email": email, "name": "Somebody", "roles": list(roles)}
+        return await self._comes(email, await house.owner.do("addStaff", INVITED, **typed))
 
     async def agency(
         self, name: str = "ACME Billing", kind: str = "BILLING_COMPANY", *, verified: bool = True
@@ -268,9 +259,14 @@ class Town:
 
     async def member(self, agent: Agency, email: str, *, admin: bool = False) -> Client:
         """A person of an agent's, signed in."""
+        typed = {"agentId": agent.id, "email": email, "name": "Member", "admin": admin}
+        return await self._comes(email, await agent.admin.do("inviteMember", INVITED, **typed))
+
+    async def _comes(self, email: str, invited: dict[str, Any]) -> Client:
+        assert invited["__typename"] == "InvitationSuccess", invited
         client = await self.person(email)
-        invited = await agent.admin.do("inviteMember", "", agentId=agent.id, email=email, name="Member", admin=admin)
-        assert invited["__typename"] == "MemberSuccess", invited
+        accepted = await client.do("acceptInvitation", "", code=invited["code"])
+        assert accepted["__typename"] == "AcceptInvitationSuccess", accepted
         return client
 
     async def engage(self, house: House, agent: Agency, **typed: Any) -> dict[str, Any]:
