@@ -16,6 +16,7 @@ from authz.life import Party
 from errors import SignInFailed, StepUpRequired
 from models import Session, User
 from models.connection import Connection, client
+from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import unit_of_work
 from operations import stretching, wording
 from operations.attempts import Spender, forgive, network, rate_limited, spend
@@ -72,7 +73,8 @@ async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: 
         return await _open(connection, visit, user.id, user.name, "user.signed_up")
 
     try:
-        return await unit_of_work(work)
+        with acting_for(SERVICE):  # who is not signed in yet belongs nowhere, and may be about to join an agent
+            return await unit_of_work(work)
     except IntegrityError:
         raise SignInFailed("this e-mail cannot be used for a new account; sign in instead") from None
 

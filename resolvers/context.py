@@ -16,6 +16,7 @@ from authz.life import next_midnight
 from authz.policy import Policy
 from models.connection import Row, read, watched_read
 from models.memory import hold_until, note, spoil
+from models.tenancy import SERVICE, act_for, acting_for
 from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
 from operations.session import Visit
@@ -168,14 +169,15 @@ class Context:
 
     async def begin(self) -> None:
         """Become whoever the request's credential names, from memory where that is known to be true."""
+        act_for(None)
         self.credential = self.request.credential
         if self.credential is None:
             return
         if self.remembered is None or not await self._confirmed(self.remembered):
-            self.actor, _ = await self._load_actor()
+            await self._become_whoever_is_there()
             return
         if not self.recall():
-            self._become(await self._recorded(self.remembered, self._name(self.credential)))
+            self._recognise(await self._recorded(self.remembered, self._name(self.credential)))
 
     def recall(self) -> bool:
         """Whether somebody could be found in memory, for a request that is confirmed already, without any wait."""
@@ -183,14 +185,23 @@ class Context:
         if credential is None or remembered is None or not self.request.confirmed:
             return False
         self.credential = credential
-        return self._become(remembered.actors.get(self._name(credential), self.request.now))
+        return self._recognise(remembered.actors.get(self._name(credential), self.request.now))
 
-    def _become(self, known: Known | None) -> bool:
+    def _recognise(self, known: Known | None) -> bool:
         if known is not None:
             self._use(known.in_force)
-            self.actor = known.actor.at(self.request.now, self.request.address)
+            self._become(known.actor.at(self.request.now, self.request.address))
             self._note_use(known)
         return known is not None
+
+    def _become(self, actor: Actor | None) -> None:
+        """From here on the database, too, is asked for this person."""
+        self.actor = actor
+        act_for(self.user_id)
+
+    async def _become_whoever_is_there(self) -> None:
+        actor, _ = await self._load_actor()
+        self._become(actor)
 
     def _note_use(self, known: Known) -> None:
         """Whatever is answered now may be answered again from memory until the next use has to be written down."""
@@ -230,7 +241,7 @@ class Context:
         """Become whoever shows this; also to see the seats that a change just gave."""
         self.forget()
         self.credential = credential
-        self.actor, _ = await self._load_actor()
+        await self._become_whoever_is_there()
 
     async def refresh(self) -> None:
         await self.sign_in_as(self.credential)
@@ -242,17 +253,19 @@ class Context:
         self.met = {}
 
     async def _load_actor(self) -> tuple[Actor | None, datetime]:
+        """Nobody is known before this, so the service asks. It asks by the credential alone."""
         if self.credential is None:
             return None, self.request.now
-        found = await load_actor(
-            self.credential,
-            self._policy_at,
-            self.request.now,
-            address=self.request.address,
-            idle_seconds=self.sessions.idle_seconds,
-            attended=self.request.attended,
-            uses=self.remembered.uses if self.remembered else None,
-        )
+        with acting_for(SERVICE):
+            found = await load_actor(
+                self.credential,
+                self._policy_at,
+                self.request.now,
+                address=self.request.address,
+                idle_seconds=self.sessions.idle_seconds,
+                attended=self.request.attended,
+                uses=self.remembered.uses if self.remembered else None,
+            )
         return found or (None, self.request.now)
 
     async def _policy_at(self, activation: int) -> Policy:

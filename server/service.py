@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 
 from models import freshness
 from models.connection import connect, disconnect
-from models.migrate import is_current, migrate
+from models.migrate import is_current
+from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import settle
 from operations import pepper, stretching
 from operations import policy as activations
@@ -56,10 +57,10 @@ class Service:
         """Open the database, bring it up to date, agree on the policy in force, and fill an empty one for a demo."""
         pepper.use(self.settings.pepper)
         await connect(self.url, minsize=self.settings.pool_min, maxsize=self.settings.pool_max)
-        await migrate()
         await self._agree()
         if self.settings.development:
-            await load_demo(self.follower.in_force.policy, self.clock())
+            with acting_for(SERVICE):
+                await load_demo(self.follower.in_force.policy, self.clock())
         self.follower.listen()
         self.folder.start()
         self.warm_up = asyncio.create_task(stretching.warm_up())

@@ -36,6 +36,7 @@ class SettingsInvalid(Exception):
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str | None = field(repr=False)  # None: the embedded PostgreSQL; may hold a password
+    database_owner_url: str | None = field(repr=False)  # the role that owns the tables, for migrations
     database_in_the_open: bool  # the way to it may be a network, and not encrypted
     database_plaintext: bool  # which somebody has allowed
     data_dir: Path
@@ -70,6 +71,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     url = _database_url(given)
     return Settings(
         database_url=url,
+        database_owner_url=_database_url(given, "SPAREKEY_DATABASE_OWNER_URL"),
         database_in_the_open=url is not None and is_in_the_open(url, given),
         database_plaintext=_switch(given, "SPAREKEY_DATABASE_PLAINTEXT", False),
         data_dir=data_dir,
@@ -151,17 +153,17 @@ def _graphiql(given: Mapping[str, str], mode: str, documents_only: bool) -> bool
     return wanted
 
 
-def _database_url(given: Mapping[str, str]) -> str | None:
-    url = given.get("SPAREKEY_DATABASE_URL", "").strip()
+def _database_url(given: Mapping[str, str], variable: str = "SPAREKEY_DATABASE_URL") -> str | None:
+    url = given.get(variable, "").strip()
     if not url:
         return None
     instead = "write postgresql://user:password@host:5432/database"
     try:
         parts = urlsplit(url)
     except ValueError:  # its text repeats a part of the URL
-        raise SettingsInvalid("SPAREKEY_DATABASE_URL", instead) from None
+        raise SettingsInvalid(variable, instead) from None
     if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
-        raise SettingsInvalid("SPAREKEY_DATABASE_URL", instead)
+        raise SettingsInvalid(variable, instead)
     return url
 
 

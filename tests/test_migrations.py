@@ -251,13 +251,11 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, tmp_
     assert await query(empty_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
 
 
-async def test_a_newer_servers_migration_does_not_stop_an_older_one(
-    session: asyncpg.Connection, pool: AsyncpgClient
-) -> None:
-    await pool.execute_query(
-        f"INSERT INTO {BOOKKEEPING} (app, name, applied_at) VALUES ('models', '9999_later', now())"
+async def test_a_newer_servers_migration_does_not_stop_an_older_one(pool: AsyncpgClient, database_url: str) -> None:
+    await query(
+        database_url, f"INSERT INTO {BOOKKEEPING} (app, name, applied_at) VALUES ('models', '9999_later', now())"
     )
     try:
         assert await migrate.is_current()
     finally:
-        await pool.execute_query(f"DELETE FROM {BOOKKEEPING} WHERE name = '9999_later'")
+        await query(database_url, f"DELETE FROM {BOOKKEEPING} WHERE name = '9999_later'")
