@@ -17,7 +17,8 @@ from typing import Any
 import asyncpg
 
 from models import connection, migrate
-from server.embedded import Embedded
+from models.tenancy import SERVICE
+from server.embedded import APPLICATION, Embedded
 
 EACH = 20  # engagements of a practice
 AGENTS = 500
@@ -40,6 +41,7 @@ class Town:
 
     name: str
     url: str
+    application_url: str
     practices: int
 
 
@@ -55,9 +57,11 @@ def reference(practice: int) -> str:
 
 async def fill(embedded: Embedded, engagements: int) -> Town:
     """A database of its own on the embedded server, migrated, filled, and known to the planner."""
-    town = Town(f"page_{engagements}", embedded.url_of(f"page_{engagements}"), engagements // EACH)
+    name = f"page_{engagements}"
+    urls = embedded.url_of(name), embedded.url_of(name, APPLICATION)
+    town = Town(name, *urls, engagements // EACH)
     await _run(embedded.url, f"CREATE DATABASE {town.name}")
-    await connection.connect(town.url)
+    await connection.connect(town.url, acting=SERVICE)
     try:
         await migrate.migrate()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import asyncpg
@@ -14,7 +15,7 @@ from server.embedded import APPLICATION
 
 def as_application(url: str) -> str:
     """The address of a database for the role that owns nothing."""
-    return url.replace("postgres@", f"{APPLICATION}@", 1)
+    return re.sub(r"//\w+@", f"//{APPLICATION}@", url, count=1)
 
 
 async def rows(statement: str, *values: Any) -> list[dict[str, Any]]:

@@ -33,7 +33,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON access_tokens, attempt_budgets, idempote
 GRANT SELECT, INSERT, DELETE ON row_changes TO sparekey_app;
 """
 # The first four are asked once a statement, because policies ask for them in subqueries that depend on no row. Those
-# that read tables behind the wall do so as its owner and `everywhere`, or the policies would ask themselves.
+# that read tables behind the wall do so as its owner, for whom there are policies without such questions (OWNER), or
+# they would ask themselves.
 QUESTIONS = """
 CREATE FUNCTION acting_user() RETURNS uuid LANGUAGE sql STABLE AS $$
     SELECT nullif(current_setting('sparekey.acting_user', true), '')::uuid
@@ -43,17 +44,17 @@ CREATE FUNCTION acts_everywhere() RETURNS boolean LANGUAGE sql STABLE AS $$
         OR EXISTS (SELECT 1 FROM users WHERE id = acting_user() AND operator AND disabled_at IS NULL)
 $$;
 CREATE FUNCTION acting_practices() RETURNS uuid[] LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = public, pg_temp SET sparekey.everywhere = 'on' AS $$
+    SET search_path = public, pg_temp AS $$
     SELECT coalesce(array_agg(practice_id), '{}') FROM staff_members
     WHERE user_id = acting_user() AND removed_at IS NULL
 $$;
 CREATE FUNCTION acting_agents() RETURNS uuid[] LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = public, pg_temp SET sparekey.everywhere = 'on' AS $$
+    SET search_path = public, pg_temp AS $$
     SELECT coalesce(array_agg(agent_id), '{}') FROM agent_members
     WHERE user_id = acting_user() AND joined_at IS NOT NULL AND departed_at IS NULL
 $$;
 CREATE FUNCTION is_being_founded(practice uuid) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = public, pg_temp SET sparekey.everywhere = 'on' AS $$
+    SET search_path = public, pg_temp AS $$
     SELECT EXISTS (SELECT 1 FROM practices WHERE id = practice AND created_by_id = acting_user())
         AND NOT EXISTS (SELECT 1 FROM staff_members WHERE practice_id = practice)
 $$;
@@ -62,7 +63,6 @@ $$;
 NOTED = """
 ALTER FUNCTION note_engagement_change() SECURITY DEFINER;
 ALTER FUNCTION note_engagement_change() SET search_path = public, pg_temp;
-ALTER FUNCTION note_engagement_change() SET sparekey.everywhere = 'on';
 """
 EVERYWHERE, ME = "(SELECT acts_everywhere())", "(SELECT acting_user())"
 STAFFED = "practice_id = ANY ((SELECT acting_practices())::uuid[])"
@@ -95,8 +95,18 @@ CHANGES = {
 } | dict.fromkeys(PARTS, OF_ENGAGEMENT)
 
 
+# What the questions above see, and the trigger; and a migration, which says that it is the service.
+OWNER = {
+    "practices": f"created_by_id = {ME}",
+    "staff_members": f"user_id = {ME}",
+    "engagements": "pg_trigger_depth() > 0",
+}
+IS_SERVICE = "current_setting('sparekey.everywhere', true) = 'on'"
+
+
 def _policy(table: str, verb: str, clause: str, rule: str) -> str:
-    return f"CREATE POLICY {table}_{verb.lower()} ON {table} FOR {verb} {clause} ({EVERYWHERE} OR {rule});"
+    name = f"{table}_{verb.lower()}"
+    return f"CREATE POLICY {name} ON {table} FOR {verb} TO sparekey_app {clause} ({EVERYWHERE} OR {rule});"
 
 
 WALL = [
@@ -104,6 +114,11 @@ WALL = [
     *(_policy(table, "SELECT", "USING", rule) for table, rule in SEES.items()),
     *(_policy(table, "INSERT", "WITH CHECK", rule) for table, rule in ADDS.items()),
     *(_policy(table, "UPDATE", "USING", rule) for table, rule in CHANGES.items()),
+    *(
+        f"CREATE POLICY {table}_asked ON {table} FOR SELECT TO CURRENT_USER USING ({rule});"
+        for table, rule in OWNER.items()
+    ),
+    *(f"CREATE POLICY {table}_migrated ON {table} TO CURRENT_USER USING ({IS_SERVICE});" for table in SEES),
 ]
 
 
