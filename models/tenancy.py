@@ -1,12 +1,12 @@
 """For whom the database is asked: what row-level security (migration 0005) goes by, the second wall.
 
 Every statement on a table with a practice is answered for somebody: a person, who sees the rows of the practices and
-agents they belong to, whatever the statement asks for; or the service itself, for the few things that have to look
-past a single tenant, each of which says so. Who says nothing is nobody, and sees no rows. So a query without its
+agents they belong to, whatever the statement asks for; or, past every tenant, for the platform's operators, and for
+the service itself in the few places that say so. Who says nothing is nobody, and sees no rows. So a query without its
 filter shows nothing of others, and a check that was forgotten is not the only one.
 
 The person is set once, when a request's caller is known, and goes with the task and every task it starts. It reaches
-PostgreSQL as two settings of the session or the transaction, which its policies read.
+PostgreSQL as a setting of the session or the transaction, which its policies read.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """`everywhere`: past every tenant; only ever without a person."""
+    """`everywhere`: past every tenant, whoever it is."""
 
     user_id: UUID | None = None
     everywhere: bool = False
 
     def settings(self, local: bool = False) -> str:
-        """The statements that tell PostgreSQL; `local` for the running transaction only. Nothing typed is in them."""
-        scope = "LOCAL" if local else "SESSION"
-        user, everywhere = self.user_id or "", "on" if self.everywhere else "off"
-        return f"SET {scope} sparekey.acting_user = '{user}'; SET {scope} sparekey.everywhere = '{everywhere}'"
+        """The statement that tells PostgreSQL; `local` for the running transaction only. Nothing typed is in it."""
+        who = "everywhere" if self.everywhere else self.user_id or ""
+        return f"SET {'LOCAL' if local else 'SESSION'} sparekey.acting = '{who}'"
 
 
 NOBODY = Acting()
@@ -43,9 +42,9 @@ def acting() -> Acting:
     return _said.get() or _unsaid
 
 
-def act_for(user_id: UUID | None) -> None:
+def act_for(who: Acting) -> None:
     """From here on, in this task and those it starts."""
-    _said.set(NOBODY if user_id is None else Acting(user_id))
+    _said.set(who)
 
 
 @contextmanager

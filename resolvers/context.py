@@ -16,7 +16,7 @@ from authz.life import next_midnight
 from authz.policy import Policy
 from models.connection import Row, read, watched_read
 from models.memory import hold_until, note, spoil
-from models.tenancy import SERVICE, act_for, acting_for
+from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
 from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
 from operations.session import Visit
@@ -169,7 +169,7 @@ class Context:
 
     async def begin(self) -> None:
         """Become whoever the request's credential names, from memory where that is known to be true."""
-        act_for(None)
+        act_for(NOBODY)
         self.credential = self.request.credential
         if self.credential is None:
             return
@@ -197,7 +197,7 @@ class Context:
     def _become(self, actor: Actor | None) -> None:
         """From here on the database, too, is asked for this person."""
         self.actor = actor
-        act_for(self.user_id)
+        act_for(Acting(actor.user_id, actor.operator) if actor else NOBODY)
 
     async def _become_whoever_is_there(self) -> None:
         actor, _ = await self._load_actor()

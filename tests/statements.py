@@ -12,7 +12,7 @@ from models.connection import readers
 
 # What the driver sends for itself: a connection comes back to the pool, or meets a type for the first time.
 # And what says for whom a statement asks: one small message, which no table is read for.
-ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", "sparekey.acting_user")
+ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", "sparekey.acting")
 
 
 @asynccontextmanager
