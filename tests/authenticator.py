@@ -38,7 +38,7 @@ class Authenticator:
         """What `navigator.credentials.create` gives for these options."""
         self.handle = base64url_to_bytes(options["user"]["id"])
         data = self._client_data("webauthn.create", options["challenge"])
-        attested = bytes(16) + struct.pack(">H", len(self.credential_id)) + self.credential_id + self._public_key()
+        attested = bytes(16) + struct.pack(">H", len(self.credential_id)) + self.credential_id + self.public_key()
         authenticated = self._authenticator_data(options["rp"]["id"], ATTESTED) + attested
         statement = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": authenticated})
         return self._credential({"clientDataJSON": data, "attestationObject": statement})
@@ -60,7 +60,7 @@ class Authenticator:
         flags |= PRESENT | (VERIFIED if self.verifies else 0)
         return domain + struct.pack(">BI", flags, self.counter)
 
-    def _public_key(self) -> bytes:
+    def public_key(self) -> bytes:
         """COSE (RFC 9053 §7.1.1): EC2, ES256, P-256, x, y."""
         numbers = self.key.public_key().public_numbers()
         x, y = (each.to_bytes(32) for each in (numbers.x, numbers.y))

@@ -24,6 +24,8 @@ MINE = "{ viewer { factors { id kind label lastUsedAt } recoveryCodesLeft sessio
 RENEW = """mutation { renewRecoveryCodes {
     __typename ... on RecoveryCodesSuccess { recoveryCodes } ... on Problem { problem: code }
 } }"""
+ASKED = """{ __typename ... on BeginPasskeySuccess { challengeId options } ... on StepUpRequired { maxAgeSeconds }
+    ... on InvalidInput { field } ... on RateLimited { retryAfterSeconds } ... on Problem { problem: code message } }"""
 SIGNED_IN = """
 ... on SignInSuccess { viewer { session { secondFactor } } } ... on SignInFailed { secondFactorRequired }
 ... on RateLimited { retryAfterSeconds }
@@ -66,6 +68,11 @@ async def renewing(client: Client, mutation: str, **typed: Any) -> Any:
         client.http.cookies.clear()
         client.http.cookies.set(COOKIE, str(after[0]))
     return answer
+
+
+async def asked(client: Client, mutation: str) -> Any:
+    """A challenge of one of the `beginPasskey…` mutations."""
+    return await client.ask(f"mutation {{ {mutation} {ASKED} }}")
 
 
 async def begin(client: Client, label: str = "Ann's phone") -> Any:

@@ -11,16 +11,9 @@ import pytest
 from models import Factor, PasskeyChallenge, Session, User
 from resolvers.context import Context
 from tests.authenticator import Authenticator
-from tests.factors import ADDED, MINE, SIGNED_IN, begin, enrolled, remove, renewing
+from tests.factors import ADDED, MINE, SIGNED_IN, asked, begin, enrolled, remove, renewing
 from tests.stored import events, rows
 from tests.town import Client, Town, build
-
-ASKED = """{ __typename ... on BeginPasskeySuccess { challengeId options } ... on StepUpRequired { maxAgeSeconds }
-    ... on InvalidInput { field } ... on RateLimited { retryAfterSeconds } ... on Problem { problem: code message } }"""
-
-
-async def asked(client: Client, mutation: str) -> Any:
-    return await client.ask(f"mutation {{ {mutation} {ASKED} }}")
 
 
 async def finish(client: Client, begun: Any, credential: Any, label: str = "Laptop") -> Any:
