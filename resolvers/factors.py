@@ -41,6 +41,12 @@ async def factors_of_viewer(context: Context, viewer: Viewer) -> list[Factor]:
     return [_factor(row) for row in await read(_COUNTING, viewer.actor.user_id)]
 
 
+@edge(Viewer, "second_factor_required")
+def second_factor_required(context: Context, viewer: Viewer) -> bool:
+    required: bool = viewer.actor.second_factor_required
+    return required
+
+
 @edge(Viewer, "recovery_codes_left")
 async def recovery_codes_left(context: Context, viewer: Viewer) -> int:
     (row,) = await read(_CODES_LEFT, viewer.actor.user_id)

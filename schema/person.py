@@ -100,4 +100,8 @@ class Viewer:
         resolver=_permissions,
     )
     factors: list[Factor] = edge("Your second factors that count, the oldest first. Nobody else sees them.")
+    second_factor_required: bool = edge(
+        "True when some of your roles give nothing now, because the policy asks for a second factor and this session "
+        "was begun without one. Let the person add one, then `reauthenticate` with it."
+    )
     recovery_codes_left: int = edge("How many of your recovery codes are not used yet. Warn when few are left.")

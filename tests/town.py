@@ -308,10 +308,16 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
-def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None, *, remembers: bool = True) -> Town:
+def build(
+    clock: Clock,
+    open_with: Callable[[Context], None] = lambda context: None,
+    *,
+    remembers: bool = True,
+    policy: Policy | None = None,
+) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
-    policy = load(POLICIES)
+    policy = policy or load(POLICIES)
     remembered = Remembered(client().dsn)
 
     async def open_town(request: RequestFacts) -> Context:
