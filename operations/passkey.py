@@ -14,7 +14,6 @@ from uuid import UUID
 import orjson
 import webauthn
 from tortoise.exceptions import IntegrityError
-from webauthn.helpers import base64url_to_bytes
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     PublicKeyCredentialDescriptor,
@@ -32,15 +31,13 @@ from models.unit_of_work import unit_of_work
 from operations import challenge, recovery, wording
 from operations.challenge import ENROL, REAUTHENTICATE, SIGN_IN
 from operations.factors import hold_to_change, record_change, refuse_too_many
+from operations.passkey_answer import WRONG, RelyingParty, bytes_of, registered, signed
 from operations.session import Opened, Visit, enter
 from operations.totp import Added
 
 if TYPE_CHECKING:
     from schema.passkey import FinishPasskeyInput, PasskeyAnswerInput
 
-CREDENTIAL_BYTES = 1_023  # WebAuthn Level 3 §4, credential id
-NOT_ACCEPTED = "the browser's answer does not fit; begin again with a new challenge"
-WRONG = "this passkey does not open the account; begin again, or use the password"
 NOT_SET_UP = "passkeys are not set up here: the operator has to write the address of the site in SPAREKEY_PUBLIC_URL"
 
 _OWNER = """
@@ -52,15 +49,6 @@ _USE = """
 UPDATE factors SET sign_count = $2, last_used_at = $3
 WHERE id = $1 AND removed_at IS NULL AND (sign_count < $2 OR (sign_count = 0 AND $2 = 0)) RETURNING id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RelyingParty:
-    """Who the passkeys are for. `id` is the domain, `origin` the site's scheme, host and port."""
-
-    id: str
-    name: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +101,7 @@ async def finish_passkey(access: Access, typed: FinishPasskeyInput, party: Relyi
     content = await challenge.take(parse(typed.challenge_id), ENROL, access.actor.user_id, access.now)
     if content is None:
         raise NotFound
-    credential_id, public_key, sign_count = _registered(typed.credential, content, known)
+    credential_id, public_key, sign_count = registered(typed.credential, content, known)
 
     async def work(connection: Connection) -> Added:
         user_id = await hold_to_change(connection, access)
@@ -174,7 +162,7 @@ async def _enter(
     owner = await _owner(typed.credential, user_id)
     if content is None or owner is None:
         raise SignInFailed(WRONG)
-    sign_count = _signed(typed.credential, content, party, owner)
+    sign_count = signed(typed.credential, content, party, owner)
 
     async def work(connection: Connection) -> Opened:
         if not await connection.execute_query_dict(_USE, [owner["id"], sign_count, visit.now]):
@@ -186,63 +174,14 @@ async def _enter(
 
 async def _owner(credential: object, user_id: UUID | None) -> dict[str, Any] | None:
     """Whose passkey it says it is. It also says whose it thinks it is (§7.2 step 6), which nobody else can be."""
-    rows = await client().execute_query_dict(_OWNER, [_bytes_of(credential, "rawId")])
+    rows = await client().execute_query_dict(_OWNER, [bytes_of(credential, "rawId")])
     owner = dict(rows[0]) if rows else None
     if owner is None or (user_id is not None and owner["user_id"] != user_id):
         return None
     response = credential.get("response") if isinstance(credential, dict) else None
-    handle = _bytes_of(response, "userHandle")
+    handle = bytes_of(response, "userHandle")
     same = handle == owner["user_id"].bytes
     return owner if same or (user_id is not None and not handle) else None
-
-
-def _registered(credential: Any, content: bytes, party: RelyingParty) -> tuple[bytes, bytes, int]:
-    """Its id, public key (COSE) and counter. Raises InvalidInput."""
-    try:
-        found = webauthn.verify_registration_response(
-            credential=_object(credential),
-            expected_challenge=content,
-            expected_rp_id=party.id,
-            expected_origin=party.origin,
-            require_user_verification=True,
-        )
-    except Exception:  # bytes of anybody's making: parsers of CBOR, COSE and X.509 raise what they like
-        raise InvalidInput("credential", NOT_ACCEPTED) from None
-    if len(found.credential_id) > CREDENTIAL_BYTES:
-        raise InvalidInput("credential", NOT_ACCEPTED)
-    return found.credential_id, found.credential_public_key, found.sign_count
-
-
-def _signed(credential: Any, content: bytes, party: RelyingParty, owner: dict[str, Any]) -> int:
-    """The authenticator's counter. Raises SignInFailed."""
-    try:
-        found = webauthn.verify_authentication_response(
-            credential=_object(credential),
-            expected_challenge=content,
-            expected_rp_id=party.id,
-            expected_origin=party.origin,
-            credential_public_key=bytes(owner["public_key"]),
-            credential_current_sign_count=owner["sign_count"],
-            require_user_verification=True,
-        )
-    except Exception:  # as above
-        raise SignInFailed(WRONG) from None
-    return found.new_sign_count
-
-
-def _object(credential: Any) -> dict[str, Any]:
-    """Never text, which the library would parse as JSON again."""
-    if not isinstance(credential, dict):
-        raise ValueError("a credential is a JSON object")
-    return credential
-
-
-def _bytes_of(value: object, name: str) -> bytes:
-    text = value.get(name) if isinstance(value, dict) else None
-    try:
-        return base64url_to_bytes(text) if isinstance(text, str) else b""
-    except ValueError:
-        return b""
 
 
 async def _credentials(connection: Connection, user_id: UUID) -> list[PublicKeyCredentialDescriptor]:

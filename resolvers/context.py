@@ -18,7 +18,7 @@ from models.connection import Row, read, watched_read
 from models.memory import hold_until, note, spoil
 from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
-from operations.passkey import RelyingParty
+from operations.passkey_answer import RelyingParty
 from operations.session import Visit
 from resolvers import edges, objects
 from resolvers.actors import SEEN_EVERY, load_actor

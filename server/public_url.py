@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from operations.passkey import RelyingParty
+from operations.passkey_answer import RelyingParty
 from server.database_url import is_loopback
 
 NAME = "Sparekey"

@@ -22,7 +22,7 @@ from authz.policy import Policy
 from models import Session, User
 from models.connection import client
 from operations import pepper
-from operations.passkey import RelyingParty
+from operations.passkey_answer import RelyingParty
 from operations.session import reference_hash
 from operations.spelling import check_digit
 from resolvers.context import Context, Sessions, open_context
