@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.decide import Reason, Seat, decide, permissions
+from authz.decide import Reason, Seat, allowed, decide, permissions
 from authz.load import load
 from authz.policy import HELD_BY, Policy, SignIn
 
@@ -108,6 +108,20 @@ def test_what_is_promised_away_is_above_the_ceiling_of_an_outsider_only() -> Non
 def test_a_kind_of_agent_that_the_policy_lost_has_no_ceiling_to_stand_under() -> None:
     assert reason(replace(ACME, agent_kind="clearing_house"), "claims.read") == "ABOVE_CEILING"
     assert reason(replace(ACME, agent_kind=None), "claims.read") == "ABOVE_CEILING"
+
+
+def test_a_sensitive_role_gives_nothing_without_the_second_factor_that_the_policy_asks_for() -> None:
+    for role in shipped().roles.values():
+        for held_by in sorted(role.held_by - {"agent"}):
+            seat = Seat(held_by, frozenset({role.key}), proven=False)
+            expected = frozenset() if role.sensitive else permissions(demanding(), (replace(seat, proven=True),))
+            assert permissions(demanding(), (seat,)) == expected, role.key
+            found = {key for key in shipped().permissions if allowed(demanding(), (replace(seat),), key)}
+            assert found == expected, role.key
+            assert permissions(shipped(), (seat,)) == permissions(shipped(), (replace(seat, proven=True),))
+    both = Seat("staff", frozenset({"owner", "scheduler"}), proven=False)
+    assert decide(demanding(), (both,), "schedule.read").role == "scheduler"
+    assert reason(both, "agents.connect", policy=demanding()) == "SECOND_FACTOR_MISSING"
 
 
 def test_a_role_gives_nothing_to_whom_it_is_not_for_or_when_the_policy_lost_it() -> None:
