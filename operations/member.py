@@ -12,6 +12,7 @@ from models import Agent, AgentMember
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
+from operations.granting import step_up
 from operations.idempotency import Answer, Request, once
 from operations.people import person
 from operations.record import About, record, who
@@ -24,11 +25,14 @@ async def invite_member(access: Access, agent_id: UUID, typed: InviteMemberInput
     """Take a person into the caller's agent. Returns the membership's id.
 
     A person who has an account is a member at once; anybody else is INVITED until they sign up with this
-    e-mail. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, LimitReached.
+    e-mail. Administrators are named soon after the password was entered, because theirs is a sensitive role.
+    Refuses, first match wins: IdempotencyConflict, InvalidInput, StepUpRequired, NotFound, LimitReached.
     """
 
     async def work(connection: Connection) -> Answer:
         name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
+        if typed.admin:
+            step_up(access, [access.policy.roles["agent_admin"]])
         await _lock_agent(connection, agent_id)
         await _refuse_too_many(connection, agent_id)
         user = await person(connection, name, email, access.now)

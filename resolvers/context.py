@@ -19,6 +19,7 @@ from models.memory import hold_until, note, spoil
 from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
 from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
+from operations.passkey_answer import RelyingParty
 from operations.session import Visit
 from resolvers import edges, objects
 from resolvers.actors import SEEN_EVERY, load_actor
@@ -91,6 +92,7 @@ class Context:
     mutations: int = 0
     lists: Lists = field(default_factory=Lists)
     rows: dict[str, DataLoader[UUID, Row | None]] = field(default_factory=dict)
+    relying_party: RelyingParty | None = None  # whom passkeys are for; None where nobody has said
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
@@ -288,9 +290,11 @@ async def open_context(
     sessions: Sessions,
     follow: Follow | None = None,
     remembered: Remembered | None = None,
+    relying_party: RelyingParty | None = None,
 ) -> Context:
     """The context of a request, with whoever its credential names. Without `follow` the policy is given."""
     context = Context(request, policy, policy_activated_at, sessions, follow=follow, remembered=remembered)
+    context.relying_party = relying_party
     await context.begin()
     return context
 

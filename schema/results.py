@@ -172,6 +172,6 @@ AgentResult = Annotated[
     strawberry.union("AgentResult", description="What `registerAgent` and `verifyAgent` answer."),
 ]
 MemberResult = Annotated[
-    MemberSuccess | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,
+    MemberSuccess | StepUpRequired | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,
     strawberry.union("MemberResult", description="What `inviteMember` answers."),
 ]

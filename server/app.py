@@ -77,7 +77,7 @@ class Application(Starlette):
             await app(scope, receive, send)
 
 
-PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
+PUBLIC_MUTATIONS = frozenset({"signUp", "signIn", "beginPasskeySignIn", "signInWithPasskey"})
 
 
 def _now() -> datetime:

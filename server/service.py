@@ -28,6 +28,7 @@ from server.http_errors import Code, RequestRejected
 from server.metrics import Metrics
 from server.policy_compiler import SoundSet, sound_set
 from server.policy_folder import PolicyFolder
+from server.public_url import relying_party
 from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
@@ -50,6 +51,7 @@ class Service:
             settings.policies, self.follower, clock, self.metrics, activates=settings.development
         )
         self.remembered = Remembered(url)
+        self.relying_party = relying_party(settings.public_url)
         self.warm_up: asyncio.Task[None] | None = None
         self.pruning: asyncio.Task[None] | None = None
 
@@ -103,6 +105,7 @@ class Service:
         context = Context(
             request, known.policy, known.activated_at, sessions, follow=self.follower.at, remembered=self.remembered
         )
+        context.relying_party = self.relying_party
         if context.recall():
             return context
         try:

@@ -16,6 +16,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from server import public_url
 from server.database_url import is_in_the_open
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -54,6 +55,7 @@ class Settings:
     pool_max: int
     session_idle_seconds: int
     session_absolute_seconds: int
+    public_url: str | None  # the site's origin, which passkeys are made for
 
     @property
     def development(self) -> bool:
@@ -89,6 +91,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         pool_max=pool_max,
         session_idle_seconds=idle,
         session_absolute_seconds=absolute,
+        public_url=_public_url(given, mode),
     )
 
 
@@ -108,6 +111,15 @@ def _number(given: Mapping[str, str], variable: str, default: int, least: int, m
     if not (text.isascii() and text.isdigit() and least <= int(text[:12]) <= most):
         raise SettingsInvalid(variable, f"write a whole number from {least} to {most}")
     return int(text)
+
+
+def _public_url(given: Mapping[str, str], mode: str) -> str | None:
+    default = f"http://localhost:{_number(given, 'PORT', 8000, 1, 65535)}" if mode == "development" else ""
+    text = given.get("SPAREKEY_PUBLIC_URL", default)
+    origin = public_url.origin_of(text)
+    if text and origin is None:
+        raise SettingsInvalid("SPAREKEY_PUBLIC_URL", public_url.INSTEAD)
+    return origin
 
 
 def _folder(given: Mapping[str, str], variable: str, default: Path) -> Path:

@@ -39,6 +39,9 @@ OTHERWISE = {
     "signIn.secondFactor": "ok",
     "reauthenticate.password": "SIGN_IN_FAILED",
     "reauthenticate.secondFactor": "ok",
+    "finishPasskey.challengeId": "NOT_FOUND",
+    "signInWithPasskey.challengeId": "SIGN_IN_FAILED",
+    "reauthenticateWithPasskey.challengeId": "SIGN_IN_FAILED",
     "previewToken.letters": "TOKEN_REJECTED",
     "previewToken.code": "CHECK_DIGIT_MISMATCH",
     "connectAgent.letters": "TOKEN_REJECTED",
@@ -48,7 +51,7 @@ OTHERWISE = {
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
 }
-IDS = ("practiceId", "agentId", "memberId", "tokenId", "apiKeyId", "staffId", "engagementId")  # NOT_FOUND
+IDS = ("practiceId", "agentId", "memberId", "tokenId", "apiKeyId", "staffId", "factorId", "engagementId")  # NOT_FOUND
 
 
 PLACES = {place.name: place for place in places()}

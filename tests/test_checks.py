@@ -36,6 +36,7 @@ OK, WARNING, REFUSED, SKIPPED = Outcome
 
 def settings_of(folder: Path, production: bool = True, /, **given: str) -> Settings:
     mode = {"SPAREKEY_MODE": "production", "SPAREKEY_PEPPER": PEPPER} if production else {}
+    mode |= {"SPAREKEY_PUBLIC_URL": "https://keys.example.org"} if production else {}
     own = {"DATA_DIR": str(folder), "SPAREKEY_POLICIES": str(CHECKOUT / "policies"), **mode}
     return from_environment(own | given)
 
@@ -65,6 +66,8 @@ def test_ordinary_settings_and_an_ordinary_database_leave_nothing_to_say(tmp_pat
         ({"SPAREKEY_PROXIES": "::/0"}, "proxies", REFUSED, WARNING),
         ({"SPAREKEY_PROXIES": "10.0.0.0/8"}, "proxies", OK, OK),
         ({"SPAREKEY_GRAPHIQL": "on"}, "graphiql", WARNING, OK),
+        ({"SPAREKEY_PUBLIC_URL": " "}, "public url", WARNING, OK),
+        ({"SPAREKEY_PUBLIC_URL": "HTTPS://Keys.Example.org:443/"}, "public url", OK, OK),
         ({"SPAREKEY_SESSION_IDLE_SECONDS": "3601"}, "sessions", WARNING, WARNING),
         ({"SPAREKEY_SESSION_ABSOLUTE_SECONDS": "86401"}, "sessions", WARNING, WARNING),
         ({"SPAREKEY_SESSION_IDLE_SECONDS": "3600", "SPAREKEY_SESSION_ABSOLUTE_SECONDS": "86400"}, "sessions", OK, OK),
@@ -260,7 +263,7 @@ async def test_a_database_that_is_not_there_is_a_sentence_without_the_url(tmp_pa
 
 
 def test_every_check_says_what_it_looks_at_and_every_advice_is_one_line(tmp_path: Path) -> None:
-    assert len({check.name for check in checks.TABLE}) == len(checks.TABLE) == 17
+    assert len({check.name for check in checks.TABLE}) == len(checks.TABLE) == 18
     assert all(check.looks_at for check in checks.TABLE)
     bad = replace(
         WELL, version=9, encoding="x", fsync="off", full_page_writes="off", synchronous_commit="off", owner=True
