@@ -308,8 +308,8 @@ async def test_warnings_are_in_the_log_once_and_the_server_serves(own_url: str, 
 
 
 async def test_doctor_prints_every_check_and_no_secret(own_url: str, tmp_path: Path) -> None:
-    own = environment(own_url, DATA_DIR=str(tmp_path), SPAREKEY_MODE="production", SPAREKEY_PEPPER=PEPPER)
-    code, said = await sparekey("doctor", **own)
+    more = {"SPAREKEY_MODE": "production", "SPAREKEY_PEPPER": PEPPER, "SPAREKEY_PUBLIC_URL": "https://keys.example.org"}
+    code, said = await sparekey("doctor", **environment(own_url, DATA_DIR=str(tmp_path), **more))
     assert code == 0
     assert [line.split("  ")[0] for line in said.splitlines()] == [check.name for check in checks.TABLE]
     (role,) = [line for line in said.splitlines() if line.startswith("role")]
