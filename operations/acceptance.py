@@ -17,6 +17,7 @@ from authz.life import Party
 from errors import InvalidInput, InvitationRejected
 from models import Agent, AgentMember, ApiKey, Assignment, Invitation, Practice, StaffMember
 from models.connection import Connection, client
+from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import unit_of_work
 from operations.idempotency import Answer, Request, once
 from operations.invitation import about_of, code_hash, place_is_open, said
@@ -47,11 +48,12 @@ class Accepted:
 
 async def preview_invitation(access: Access, code: str) -> Card:
     """Who invites to what. Changes nothing. Refuses: InvitationRejected."""
-    offer = await _open(client(), code, access.now)
-    inviter = await _backed(client(), access, offer)
-    about = about_of(offer)
-    practice = await Practice.get_or_none(id=about.practice_id) if about.practice_id else None
-    agent = await Agent.get_or_none(id=about.agent_id) if about.agent_id else None
+    with acting_for(SERVICE):  # who holds a code belongs nowhere yet
+        offer = await _open(client(), code, access.now)
+        inviter = await _backed(client(), access, offer)
+        about = about_of(offer)
+        practice = await Practice.get_or_none(id=about.practice_id) if about.practice_id else None
+        agent = await Agent.get_or_none(id=about.agent_id) if about.agent_id else None
     names = practice.name if practice else None, agent.legal_name if agent else None
     return Card(inviter, *names, tuple(offer.roles), offer.admin, offer.expires_at)
 
@@ -73,7 +75,8 @@ async def accept_invitation(access: Access, code: str, request: Request) -> Acce
         await request.remember(connection, answer)
         return answer
 
-    answer = await once(request, lambda: unit_of_work(work))
+    with acting_for(SERVICE):  # as above
+        answer = await once(request, lambda: unit_of_work(work))
     staff, member = answer.get("staff"), answer.get("member")
     return Accepted(UUID(staff) if staff else None, UUID(member) if member else None)
 

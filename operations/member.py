@@ -12,6 +12,7 @@ from models import AgentMember, Invitation
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
+from operations.granting import step_up
 from operations.idempotency import Answer, Request, once
 from operations.invitation import Invited, invite, shown
 
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 async def invite_member(access: Access, agent_id: UUID, typed: InviteMemberInput, request: Request) -> Invited:
     """Invite a person into the caller's agent.
 
-    Refuses, first match wins: IdempotencyConflict, InvalidInput, LimitReached.
+    Administrators are named soon after the password was entered, because theirs is a sensitive role. Refuses,
+    first match wins: IdempotencyConflict, InvalidInput, StepUpRequired, LimitReached.
     """
 
     async def work(connection: Connection) -> Answer:
         name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
+        if typed.admin:
+            step_up(access, [access.policy.roles["agent_admin"]])
         same = AgentMember.filter(agent_id=agent_id, user__email=email, departed_at=None)
         if await same.using_db(connection).exists():
             raise InvalidInput("email", "this person belongs to the agent already")

@@ -98,7 +98,8 @@ def _object(context: Context, kind: str, row: Row) -> Node:
 
 
 async def _of_practice(context: Context, row: Row) -> Place:
-    return Place(frozenset({row["practice_id"]}))
+    """An outsider who works in a practice does not learn who else does, nor that anything was recorded."""
+    return Place(frozenset({row["practice_id"]}), party_only=True)
 
 
 async def _of_chain(context: Context, row: Row) -> Place:

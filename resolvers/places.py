@@ -49,8 +49,9 @@ async def engagement(context: Context, arguments: Arguments) -> Place:
 
 
 async def staff(context: Context, arguments: Arguments) -> Place:
+    """Outsiders who work in the practice do not see its staff."""
     row = await _row(_STAFF, "staff_members.id", _id(arguments, "staff_id"))
-    return Place(frozenset({row["practice_id"]}))
+    return Place(frozenset({row["practice_id"]}), party_only=True)
 
 
 async def token(context: Context, arguments: Arguments) -> Place:

@@ -9,9 +9,11 @@ from resolvers import pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
 from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema
+from resolvers.factors import FactorMutation
 from resolvers.identity import IdentityMutation
 from resolvers.invitations import InvitationMutation
 from resolvers.organisations import OrganisationMutation
+from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
@@ -23,7 +25,15 @@ from schema.scalars import SCALARS
 
 
 @strawberry.type(description="Everything that changes something. Each answers with a success or a typed refusal.")
-class Mutation(IdentityMutation, OrganisationMutation, InvitationMutation, AccessMutation, ApiKeyMutation):
+class Mutation(
+    IdentityMutation,
+    OrganisationMutation,
+    InvitationMutation,
+    AccessMutation,
+    ApiKeyMutation,
+    FactorMutation,
+    PasskeyMutation,
+):
     pass
 
 

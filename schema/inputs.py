@@ -18,6 +18,10 @@ REPEAT = (
     "hours, it returns the first answer and changes nothing."
 )
 VERSION = "The engagement's `version` as you read it; if it has moved on, nothing changes and StaleVersion answers."
+SECOND_FACTOR = (
+    "The six digits that the authenticator app shows, or a recovery code. Needed when the account has a second factor: "
+    "`SignInFailed.secondFactorRequired` says so."
+)
 
 
 def _optional(description: str) -> Any:
@@ -44,14 +48,14 @@ class SignUpInput:
 class SignInInput:
     email: str = field(description="The address of the account; upper and lower case are the same.")
     password: str = field(description="The account's password.")
-    second_factor: str | None = _optional("The code of the second factor, if the account has one.")
+    second_factor: str | None = _optional(SECOND_FACTOR)
     __repr__ = _silent
 
 
 @strawberry.input(description="Proof that the signed-in person is still the one at the keyboard.")
 class ReauthenticateInput:
     password: str = field(description="Your password.")
-    second_factor: str | None = _optional("The code of your second factor, if you have one.")
+    second_factor: str | None = _optional(SECOND_FACTOR)
     __repr__ = _silent
 
 

@@ -118,7 +118,7 @@ AddStaffResult = Annotated[
     strawberry.union("AddStaffResult", description="What `addStaff` answers."),
 ]
 InviteMemberResult = Annotated[
-    InvitationSuccess | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,
+    InvitationSuccess | StepUpRequired | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,
     strawberry.union("InviteMemberResult", description="What `inviteMember` answers."),
 ]
 PreviewInvitationResult = Annotated[

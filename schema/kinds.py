@@ -165,6 +165,12 @@ class BlockerCode(Enum):
     UNKNOWN_ROLE = value("unknown_role", "A granted role is no longer in the policy and gives nothing.")
 
 
+@strawberry.enum(description="What sort of second factor it is.")
+class FactorKind(Enum):
+    TOTP = value("totp", "An authenticator app, which shows another code of six digits every 30 seconds.")
+    PASSKEY = value("passkey", "A passkey of a device or a password manager. It opens the account without a password.")
+
+
 @strawberry.enum(description="The machine name of a refusal: one for each type that implements Problem.")
 class ProblemCode(Enum):
     """Here names and values are one: the `code` of the classes in `errors.py`."""

@@ -87,9 +87,12 @@ class NotPermitted(Problem):
     held_by: list[Role] = edge("The roles that would give it, the smallest first: ask for one of them.")
 
 
-@strawberry.type(description="Enter the password again with `reauthenticate`, then repeat the same mutation.")
+@strawberry.type(
+    description="Enter the password again with `reauthenticate`, or use a passkey with `reauthenticateWithPasskey`; "
+    "then repeat the same mutation. Changes of second factors need one in this proof, once the person has one."
+)
 class StepUpRequired(Problem):
-    max_age_seconds: int = strawberry.field(description="How long a password entry counts, in seconds.")
+    max_age_seconds: int = strawberry.field(description="How long such a proof counts, in seconds.")
 
 
 @strawberry.type(description="The policy does not let you grant this role to this holder.")

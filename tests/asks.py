@@ -24,6 +24,8 @@ PLACES = {
     "agent": SIDES,
     "token": SIDES,
     "api_key": SIDES,
+    "factor": SIDES,
+    "enrolment": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
     "invitation": SIDES,
@@ -35,6 +37,7 @@ PLACES = {
 }
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
+REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
     "practices": "{ practices { totalCount } }",
@@ -43,6 +46,10 @@ PLAIN = {
     "roles": "{ roles { key } }",
     "policy": "{ policy { __typename } }",
     "signOut": "mutation { signOut }",
+    **{
+        name: f"mutation {{ {name} {{ __typename ... on Problem {{ problem: code message }} {REFUSED} }} }}"
+        for name in ("renewRecoveryCodes", "beginPasskey", "beginPasskeySignIn", "beginPasskeyReauthentication")
+    },
 }
 # Edges that say `requires` or show only a part, by the object they start from.
 EDGES = {
@@ -61,6 +68,12 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "signUp": (None, "", {"name": "Fresh", "email": "fresh@nowhere.example", "password": PASSWORD}),
     "signIn": (None, "", {"email": "clerk@elm.example", "password": PASSWORD}),
     "reauthenticate": (None, "", {"password": PASSWORD}),
+    "beginTotp": (None, "", {"label": "Phone"}),
+    "confirmTotp": ("enrolment", "factorId", {}),
+    "removeFactor": ("factor", "factorId", {}),
+    "finishPasskey": (None, "", {"label": "Laptop"}),
+    "signInWithPasskey": (None, "", {}),
+    "reauthenticateWithPasskey": (None, "", {}),
     "createPractice": (None, "", {"name": "Fresh", "kind": "INDEPENDENT_THERAPIST", "incorporated": False}),
     "registerAgent": (
         None,
@@ -150,6 +163,7 @@ def _of_each_place(world: World, field: str, kind: str, document: str) -> Iterat
 
 
 def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, Any]) -> Ask:
+    typed |= world.factors.get(field, {})
     if field in REDEEMING:
         typed |= {"letters": world.letters, "code": world.code}
     if field in INVITED:

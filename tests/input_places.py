@@ -17,6 +17,9 @@ from tests.town import Client
 WHO = {
     "signUp": "nobody",
     "signIn": "nobody",
+    "signInWithPasskey": "nobody",
+    **dict.fromkeys(("beginTotp", "confirmTotp", "removeFactor", "finishPasskey"), "stranger"),
+    "reauthenticateWithPasskey": "stranger",
     "createPractice": "stranger",
     "registerAgent": "stranger",
     "verifyAgent": "operator",

@@ -39,6 +39,9 @@ OTHERWISE = {
     "signIn.secondFactor": "ok",
     "reauthenticate.password": "SIGN_IN_FAILED",
     "reauthenticate.secondFactor": "ok",
+    "finishPasskey.challengeId": "NOT_FOUND",
+    "signInWithPasskey.challengeId": "SIGN_IN_FAILED",
+    "reauthenticateWithPasskey.challengeId": "SIGN_IN_FAILED",
     "previewToken.letters": "TOKEN_REJECTED",
     "previewToken.code": "CHECK_DIGIT_MISMATCH",
     "connectAgent.letters": "TOKEN_REJECTED",
@@ -58,6 +61,7 @@ IDS = (
     "apiKeyId",
     "staffId",
     "invitationId",
+    "factorId",
     "engagementId",
 )  # NOT_FOUND
 

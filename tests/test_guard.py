@@ -35,8 +35,8 @@ def test_every_root_field_has_exactly_one_guard() -> None:
 
 def test_the_public_fields_are_those_that_the_door_lets_through_before_sign_in() -> None:
     said = {field.python_name for field in root_fields() if any(isinstance(each, Public) for each in field.extensions)}
-    assert said == {"sign_up", "sign_in"}
-    assert sorted(PUBLIC_MUTATIONS) == ["signIn", "signUp"]
+    assert said == {"sign_up", "sign_in", "begin_passkey_sign_in", "sign_in_with_passkey"}
+    assert sorted(PUBLIC_MUTATIONS) == ["beginPasskeySignIn", "signIn", "signInWithPasskey", "signUp"]
 
 
 def test_every_root_field_prints_the_permission_that_its_guard_asks_for() -> None:

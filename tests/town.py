@@ -22,6 +22,7 @@ from authz.policy import Policy
 from models import Session, User
 from models.connection import client
 from operations import pepper
+from operations.passkey_answer import RelyingParty
 from operations.session import reference_hash
 from operations.spelling import check_digit
 from resolvers.context import Context, Sessions, open_context
@@ -36,7 +37,14 @@ POLICIES = Path(__file__).parent.parent / "policies"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COOKIE = "sparekey"
 PEPPER = b"p" * 32
-INPUTS = {"verifyAgent": "AgentInput", "confirmRoles": "EngagementVersionInput"}  # the others are named after theirs
+SITE = RelyingParty("keys.example.org", "Sparekey", "https://keys.example.org")
+# The others are named after theirs.
+INPUTS = {
+    "verifyAgent": "AgentInput",
+    "confirmRoles": "EngagementVersionInput",
+    "signInWithPasskey": "PasskeyAnswerInput",
+    "reauthenticateWithPasskey": "PasskeyAnswerInput",
+}
 
 RETRY = " ... on RateLimited { retryAfterSeconds }"
 CONNECTED = """
@@ -296,15 +304,22 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
-def build(clock: Clock, open_with: Callable[[Context], None] = lambda context: None, *, remembers: bool = True) -> Town:
+def build(
+    clock: Clock,
+    open_with: Callable[[Context], None] = lambda context: None,
+    *,
+    remembers: bool = True,
+    policy: Policy | None = None,
+) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
-    policy = load(POLICIES)
+    policy = policy or load(POLICIES)
     remembered = Remembered(client().dsn)
 
     async def open_town(request: RequestFacts) -> Context:
         sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)
         context = await open_context(request, policy, START, sessions, remembered=remembered if remembers else None)
+        context.relying_party = SITE
         open_with(context)
         return context
 

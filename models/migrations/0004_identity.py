@@ -220,6 +220,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
+                ("address", fields.CharField(null=True, max_length=64)),
                 ("purpose", fields.CharField(max_length=16)),
                 ("challenge", fields.BinaryField()),
                 ("made_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
@@ -233,7 +234,11 @@ class Migration(migrations.Migration):
                         check="purpose IN ('enrol', 'sign_in', 'reauthenticate')", name="passkey_challenges_purpose"
                     )
                 ],
-                "indexes": [Index(fields=["expires_at"], name="passkey_challenges_age")],
+                "indexes": [
+                    Index(fields=["expires_at"], name="passkey_challenges_age"),
+                    Index(fields=["address"], name="passkey_challenges_of_address"),
+                    Index(fields=["user_id"], name="passkey_challenges_of_user"),
+                ],
                 "pk_attr": "id",
             },
             bases=["Model"],
