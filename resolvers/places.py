@@ -69,10 +69,11 @@ async def api_key(context: Context, arguments: Arguments) -> Place:
 
 
 async def invitation(context: Context, arguments: Arguments) -> Place:
-    """Of a practice or of an agent."""
+    """Of a practice, for its staff only, or of an agent."""
     memory.spoil()
     row = await _row(_INVITATION, "invitations.id", _id(arguments, "invitation_id"))
-    return Place(frozenset({row["practice_id"]})) if row["practice_id"] else Place(agent=row["agent_id"])
+    own = Place(frozenset({row["practice_id"]}), party_only=True)
+    return own if row["practice_id"] else Place(agent=row["agent_id"])
 
 
 def _id(arguments: Arguments, name: str) -> UUID:

@@ -130,8 +130,10 @@ def test_no_field_below_the_roots_is_guarded_in_another_way() -> None:
 WAYS = {
     "Practice.staff": ("practice", "staff { totalCount }", "scheduler", "manager"),
     "Practice.engagements": ("practice", "engagements { totalCount }", "scheduler", "manager"),
+    "Practice.invitations": ("practice", "invitations { id }", "scheduler", "manager"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),
+    "Agent.invitations": ("agent", "invitations { id }", "manager", "member"),
     "Agent.tokens": ("agent", "tokens { id }", "manager", "member"),
     "Agent.apiKeys": ("agent", "apiKeys { id }", "member", "admin"),
 }

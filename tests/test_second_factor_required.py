@@ -25,7 +25,7 @@ from tests.policy_variants import edit, variant
 from tests.town import POLICIES, START, Agency, Client, Clock, Town, build
 
 REQUIRED = {"policy.yaml": ("second_factor: optional", "second_factor: sensitive_roles")}
-ADDED = "... on StaffSuccess { staff { id } } ... on NotPermitted { permission }"
+ADDED = "... on InvitationSuccess { code } ... on NotPermitted { permission }"
 MINE = """query ($id: ID!) { viewer {
     secondFactorRequired permissions(practiceId: $id) staffOf { totalCount } session { secondFactor }
 } }"""
@@ -70,7 +70,7 @@ async def test_an_owner_has_nothing_without_a_second_factor_and_gets_it_by_addin
     assert (await confirm(ann.client, begun["factorId"], ann.code()))["__typename"] == "FactorSuccess"
     assert (await add_staff(ann.client, practice))["problem"] == "NOT_PERMITTED", "the session is the one before"
     assert (await ann.prove())["__typename"] == "SignInSuccess"
-    assert (await add_staff(ann.client, practice))["__typename"] == "StaffSuccess"
+    assert (await add_staff(ann.client, practice))["__typename"] == "InvitationSuccess"
     mine = await ann.client.ask(MINE, id=practice)
     assert (mine["secondFactorRequired"], "staff.add" in mine["permissions"]) == (False, True)
 
@@ -111,7 +111,7 @@ async def test_a_key_made_behind_a_proof_works_without_a_second_factor(town: Tow
     await proven(acme.admin, False)
     bot = Agency(acme.id, program(town, key["secret"]))
     invited = await bot.admin.do("inviteMember", "", agentId=acme.id, email="m@acme.example", name="M")
-    assert invited["__typename"] == "MemberSuccess"
+    assert invited["__typename"] == "InvitationSuccess"
 
 
 @pytest.mark.parametrize("given", [True, False])

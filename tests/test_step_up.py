@@ -90,4 +90,4 @@ async def test_a_program_names_no_administrator(town: Town, acme: Agency) -> Non
     bot = program(town, key["secret"])
     typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New"}
     assert (await bot.do("inviteMember", "", **typed, admin=True))["problem"] == "STEP_UP_REQUIRED"
-    assert (await bot.do("inviteMember", "", **typed))["__typename"] == "MemberSuccess"
+    assert (await bot.do("inviteMember", "", **typed))["__typename"] == "InvitationSuccess"
