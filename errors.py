@@ -16,6 +16,7 @@ Refusal
 ├── RateLimited                  too many wrong attempts; carries when to come back
 ├── IdempotencyConflict          the idempotency key was used with another input
 ├── TokenRejected                one answer for every reason a connect token does not work
+├── InvitationRejected           one answer for every reason an invitation's code does not work
 ├── CheckDigitMismatch           the code was misheard; no attempt was spent
 ├── AgentNotActive               the agent is not verified, is suspended or is closed
 ├── AgentConfirmationMismatch    the confirmed agent is not the token's agent
@@ -114,6 +115,10 @@ class IdempotencyConflict(Refusal):
 
 class TokenRejected(Refusal):
     message = "these letters and this code do not open anything; ask the agent for a new token"
+
+
+class InvitationRejected(Refusal):
+    message = "this invitation does not open anything; ask whoever invited you for a new one"
 
 
 class CheckDigitMismatch(Refusal):

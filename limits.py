@@ -102,13 +102,34 @@ TABLE = (
     Limit("wrong_passwords_account_block_most", 3_600, "seconds", "the longest refusal of an account"),
     Limit("wrong_passwords_address_window", 100, "attempts", "in ten minutes, from one address: an office shares one"),
     Limit("wrong_passwords_address_block", 600, "seconds", "then this address waits"),
+    Limit(
+        "wrong_factors_user_hour", 10, "attempts", "second factors, after a right password; the app's next code helps"
+    ),
+    Limit(
+        "wrong_factors_user_day", 30, "attempts", "three of a million codes are right: 1 in 11,000 guesses (NIST: 100)"
+    ),
+    Limit("wrong_factors_user_block", 900, "seconds", "then this person's second factors wait; a passkey does not"),
+    Limit("wrong_factors_user_block_most", 14_400, "seconds", "the longest wait: a working day is not lost"),
+    Limit("enrolment_seconds", 600, "seconds", "from an app's secret to its first code, or it is begun anew"),
+    Limit("challenge_seconds", 300, "seconds", "to answer with a passkey; browsers give up after 60 to 300"),
+    Limit("challenges_per_address", 50, "challenges", "open for signing in, of one network: an office shares one"),
     # What one caller may own.
+    Limit("factors_per_user", 10, "factors", "apps and passkeys: some devices, and one in the safe"),
     Limit("live_tokens_per_member", 5, "tokens", "nobody reads out more at once"),
     Limit("api_clients_per_agent", 50, "clients", "with live keys, at most two each; a partner runs a few systems"),
     Limit("api_key_days_default", 90, "days", "keys that are not rotated are keys that nobody could replace in need"),
     Limit("api_key_days_most", 365, "days", "a key that was lost unseen ends with the year (NIST SP 800-57-1 §5.3)"),
     Limit("access_token_seconds", 3_600, "seconds", "an hour is what clients of OAuth expect; never beyond its key"),
     Limit("access_tokens_per_key", 100, "tokens", "then the oldest ends; each worker of a platform fetches its own"),
+    Limit(
+        "invitation_seconds",
+        3_600,
+        "seconds",
+        "the code is handed over at once; what lies about longer is found by others",
+    ),
+    Limit(
+        "open_invitations_per_place", 100, "invitations", "of a practice or an agent: a large office on its first day"
+    ),
     Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
     Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),

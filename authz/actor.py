@@ -118,9 +118,22 @@ class Actor:
         return permissions(self.policy, self.seats(place) + self.own)
 
     def roles_at(self, practice: UUID) -> frozenset[str]:
-        """The staff roles held in a practice: what decides which roles may be granted there."""
+        """The staff roles held in a practice: what decides which roles may be granted there. Without the ones that
+        wait for a second factor."""
         staff = [seat for seat in self.practices.get(practice, ()) if seat.held_by == "staff"]
-        return frozenset().union(*(seat.roles for seat in staff))
+        return frozenset().union(*(self._live(seat) for seat in staff))
+
+    def _live(self, seat: Seat) -> frozenset[str]:
+        return seat.roles if seat.proven else self.policy.proven(seat.roles)
+
+    @property
+    def second_factor_required(self) -> bool:
+        """Whether roles of this person give nothing because the sign-in had no second factor."""
+        seats = [
+            *self.own,
+            *(seat for found in (self.practices, self.agents) for each in found.values() for seat in each),
+        ]
+        return any(self._live(seat) != seat.roles for seat in seats)
 
     def _held_by(self, permission: str, place: Place) -> tuple[str, ...]:
         """The roles that would give the permission to somebody at this place, the smallest first."""

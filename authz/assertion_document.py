@@ -70,6 +70,7 @@ def _subject(cursor: Cursor) -> SubjectDraft:
         cursor.words("cap", KEY) if cursor.has("cap") else None,
         cursor.words("scopes", PERMISSION) if cursor.has("scopes") else None,
         dates=dates,
+        second_factor=cursor.flag("second_factor", True),
     )
     cursor.finish()
     return subject

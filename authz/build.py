@@ -15,7 +15,7 @@ from typing import Any
 from authz.draft import KindDraft, PermissionDraft, PolicyDraft, RoleDraft, SetDraft
 from authz.expand import Expansion, Mask
 from authz.guards import PLAIN
-from authz.policy import AgentKind, Permission, Policy, Promise, Redirect, Role, Separation, Task
+from authz.policy import AgentKind, Permission, Policy, Promise, Redirect, Role, Separation, SignIn, Task
 
 DIGITS = 12
 
@@ -69,6 +69,7 @@ def build_policy(policy: PolicyDraft, expansion: Expansion, source_digest: str) 
             "reviews": policy.reviews,
             "training": policy.training,
             "limits": MappingProxyType(dict(policy.limits)),
+            "sign_in": policy.sign_in,
         }
     )
 
@@ -142,7 +143,13 @@ def _meaning(parts: Mapping[str, Any]) -> dict[str, Any]:
         "reviews": [parts["reviews"].default_days, parts["reviews"].overdue_days],
         "training": parts["training"].months,
         **({"limits": dict(parts["limits"])} if parts["limits"] else {}),
+        **_sign_in_meaning(parts["sign_in"]),
     }
+
+
+def _sign_in_meaning(sign_in: SignIn) -> dict[str, Any]:
+    """What is left out means optional, and so has the digest of it."""
+    return {} if sign_in == SignIn() else {"sign_in": [sign_in.second_factor]}
 
 
 def _role_meaning(role: Role) -> list[Any]:

@@ -72,6 +72,7 @@ def cedar_seat(name: str, seat: Seat) -> dict[str, Any]:
         "active": seat.active,
         "assigned": seat.assigned,
         "agreement": seat.agreement_in_force,
+        "proven": seat.proven,
     }
     if seat.agent_kind is not None:
         attributes["kind"] = seat.agent_kind
@@ -98,6 +99,8 @@ def _permits(policy: Policy, role: Role) -> Iterator[str]:
     mine = f"principal.roles.contains({name}) && (!(principal has cap) || principal.cap.contains({name}))"
     if not holders:
         return
+    if policy.needs_second_factor(role):
+        mine += " && principal.proven"
     whose = f"{mine} && ({' || '.join(holders)})"
     yield f"permit (principal, action in {_group('role', role.key)}, resource) when {{ {whose} }};"
     for permission, guards in role.guards.items():

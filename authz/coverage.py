@@ -103,10 +103,12 @@ def _decided_by_the_role(case: Case, policy: Policy, permission: str) -> bool:
 
 
 def _hidden_by_the_seat(seat: Seat, policy: Policy, permission: str) -> bool:
-    """Would it be denied whatever the role said, because of the agreement, the assignment or the scopes?"""
+    """Would it be denied whatever the role said: by the agreement, the assignment, the scopes, the sign-in?"""
     if not seat.active or not seat.assigned or (seat.cap is not None and not seat.roles <= seat.cap):
         return True
     if seat.scopes is not None and permission not in seat.scopes:
+        return True
+    if not seat.proven and policy.proven(seat.roles) != seat.roles:
         return True
     kind = policy.agents.get(seat.agent_kind or "") if not seat.agreement_in_force else None
     return kind is not None and policy.waits(kind, permission)

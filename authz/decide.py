@@ -14,13 +14,16 @@ order of `Reason` below; the first that fails is the seat's answer.
  6 AGREEMENT_MISSING      it waits for an agreement that is not in force
  7 MEMBER_NOT_ASSIGNED    the member is not assigned to the engagement, or only for other roles
  8 OUTSIDE_SCOPE          the API key in use does not carry it
- 9 GUARD                  every role that is left gives it under a condition that does not hold; a property that
+ 9 SECOND_FACTOR_MISSING  every role that is left is sensitive, the policy asks holders of such roles for a second
+                          factor, and the sign-in had none; API keys are exempt, because they are made behind a
+                          proof and bounded by their scopes
+10 GUARD                  every role that is left gives it under a condition that does not hold; a property that
                           is missing or of the wrong type does not hold
    ALLOWED                nothing failed
 
 Of several seats one that allows is enough. When none does, the answer is that of the seat that got furthest
 down the list, because that is the one thing to change. Roles only add: nothing a role says can turn an
-ALLOWED of another role into a denial, and nothing it says lifts questions 3 and 5 to 8.
+ALLOWED of another role into a denial, and nothing it says lifts questions 3 and 5 to 9.
 
 The answer depends on the arguments and on nothing else: no clock, no database, no memory of earlier calls. What a
 seat plainly holds is kept on the seat, because one request asks the same seats many times.
@@ -57,7 +60,8 @@ class Reason(enum.Enum):
     AGREEMENT_MISSING = 6
     MEMBER_NOT_ASSIGNED = 7
     OUTSIDE_SCOPE = 8
-    GUARD = 9
+    SECOND_FACTOR_MISSING = 9
+    GUARD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class Seat:
     """One way in which a person stands in a place.
 
     `roles`: keys of the live grants. `cap`: the roles the assignment is narrowed to, None for all.
-    `scopes`: the permissions an API key carries, None when no key is used. `held` is a memory of `_held` and no
+    `scopes`: the permissions an API key carries, None when no key is used. `proven`: a second factor was given at
+    sign-in, or an API key is used, of which nobody can ask one. `held` is a memory of `_held` and no
     part of the value.
     """
 
@@ -77,6 +82,7 @@ class Seat:
     assigned: bool = True
     cap: frozenset[str] | None = None
     scopes: frozenset[str] | None = None
+    proven: bool = True
     held: tuple[Policy | None, Class] = field(default=(None, NOTHING_HELD), init=False, repr=False, compare=False)
 
 
@@ -150,6 +156,8 @@ def _narrowed(policy: Policy, seat: Seat) -> Class:
     if not (seat.active and seat.assigned):
         return NOTHING_HELD
     roles = seat.roles if seat.cap is None else seat.roles & seat.cap
+    if not seat.proven:
+        roles = policy.proven(roles)
     held = class_of(policy, seat.held_by, seat.agent_kind, roles, seat.agreement_in_force)
     if seat.scopes is None:
         return held
@@ -172,6 +180,8 @@ def answers(
     roles = [role for role in roles if seat.cap is None or role.key in seat.cap]
     yield Answer(Reason.MEMBER_NOT_ASSIGNED, seat.assigned and bool(roles), tuple(roles))
     yield Answer(Reason.OUTSIDE_SCOPE, seat.scopes is None or permission in seat.scopes, tuple(roles))
+    roles = [role for role in roles if seat.proven or not policy.needs_second_factor(role)]
+    yield Answer(Reason.SECOND_FACTOR_MISSING, bool(roles), tuple(roles))
     roles = [role for role in roles if _gives(role, permission, properties)]
     yield Answer(Reason.GUARD, bool(roles), tuple(roles))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from authz.diagnostic import Spot, Word
-from authz.policy import AgreementRequirement, Enforced, Engagements, PropertyValue, Reviews, Tokens, Training
+from authz.policy import AgreementRequirement, Enforced, Engagements, PropertyValue, Reviews, SignIn, Tokens, Training
 from authz.yaml_subset import Node
 
 
@@ -21,6 +21,7 @@ class PolicyDraft:
     reviews: Reviews
     training: Training
     limits: Mapping[str, int] = field(default_factory=dict)
+    sign_in: SignIn = field(default_factory=SignIn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class SubjectDraft:
     scopes: tuple[Word, ...] | None = None
     everywhere: bool = False
     dates: Dates | None = None
+    second_factor: bool = True
 
 
 @dataclass(frozen=True, slots=True)

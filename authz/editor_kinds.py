@@ -9,7 +9,7 @@ from authz.assertion_document import AGREEMENTS as AGREEMENT_STATES
 from authz.assertion_document import DAY, INSTANT, REASONS
 from authz.documents import AGREEMENTS, ENFORCED, PRACTICE_KINDS, PROPERTY_TYPES
 from authz.editor_parts import NEW_KEY, VALUE, Schema, choice, entries, file, flag, listed, record, ref, text, whole
-from authz.policy import EFFECTS, HELD_BY, LIMITS, Policy
+from authz.policy import EFFECTS, HELD_BY, LIMITS, SECOND_FACTOR, Policy
 from authz.settings_document import LONGEST, MOST_HOLDERS
 from authz.shape import KEY, PERMISSION, PROPERTY
 
@@ -53,6 +53,7 @@ def _policy() -> Schema:
         engagements=record("default_days max_days notice_days grace_days", engagements),
         reviews=record("default_days overdue_days", reviews),
         training=record("months", {"months": whole(1, 120, "How long HIPAA training counts.")}),
+        sign_in=record("second_factor", {"second_factor": choice(SECOND_FACTOR, "Whose sign-in needs one.")}),
         limits=record("", dict.fromkeys(LIMITS, whole(0, MOST_HOLDERS, "People.")), "What a change may do unapproved."),
     )
 
@@ -177,6 +178,7 @@ def _subject() -> Schema:
         "expires_at": _instant("When the engagement ends."),
         "active": flag("Is everything active: the engagement, the agent, the practice?"),
         "assigned": flag("Is the member assigned to the engagement?"),
+        "second_factor": flag("Was one given at sign-in?"),
         "cap": listed(ref("role"), "The roles that the assignment is narrowed to."),
         "scopes": listed(ref("permission"), "What the API key carries."),
     }

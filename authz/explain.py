@@ -25,6 +25,7 @@ CHECKS = {
     Reason.AGREEMENT_MISSING: "no agreement is missing",
     Reason.MEMBER_NOT_ASSIGNED: "the assignment covers it",
     Reason.OUTSIDE_SCOPE: "the API key covers it",
+    Reason.SECOND_FACTOR_MISSING: "the sign-in was strong enough",
     Reason.GUARD: "its conditions hold",
 }
 A_ROLE_WOULD_HELP = (Reason.ROLE_LACKS_PERMISSION, Reason.ABOVE_CEILING, Reason.GUARD)
@@ -166,6 +167,8 @@ class _Telling:
             return self._assignment(passed, before)
         if question is Reason.OUTSIDE_SCOPE:
             return self._scopes(passed)
+        if question is Reason.SECOND_FACTOR_MISSING:
+            return self._second_factor(answer.roles, before)
         return self._guard(answer.roles[0] if passed else before[0], passed)
 
     def _given(self, role: Role) -> str:
@@ -221,6 +224,14 @@ class _Telling:
         if self.seat.scopes is None:
             return "no API key is used"
         return "the key carries it" if passed else "the key in use does not carry it"
+
+    def _second_factor(self, left: Sequence[Role], before: Sequence[Role]) -> str:
+        if not left:
+            sensitive = either([role.key for role in before])
+            return f"{sensitive} gives it only after a sign-in with a second factor; sign in with one"
+        return (
+            "none is needed for this" if not self.policy.needs_second_factor(left[0]) else "a second factor was given"
+        )
 
     def _guard(self, role: Role, passed: bool) -> str:
         guards = role.guards.get(self.permission.key)

@@ -97,6 +97,7 @@ def _others(policy: Policy) -> Said:
         ("engagements", ("default_days", "max_days", "grace_days")),
         ("reviews", ("default_days", "overdue_days")),
         ("training", ("months",)),
+        ("sign_in", ("second_factor",)),
     ):
         for key in keys:
             yield Fact("policy", part, key), str(getattr(getattr(policy, part), key))

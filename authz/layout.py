@@ -21,7 +21,8 @@ from authz.yaml_subset import Fields, Items, Node, parse
 
 WIDTH = 150  # a test in one line is worth a wide line
 ORDER = (
-    *("format", "kind", "name", "version", "sensitivities", "tokens", "engagements", "reviews", "training", "limits"),
+    *("format", "kind", "name", "version", "sensitivities", "tokens", "engagements", "reviews", "training"),
+    *("sign_in", "limits"),
     *("title", "held_by", "granted_by", "root", "sensitive", "hint", "sensitivity_max", "includes", "without"),
     *("grants", "review_days", "guards", "permissions", "agents", "redirects"),
     *("never", "separation_of_duty", "no_escalation", "tasks", "subjects", "tests"),

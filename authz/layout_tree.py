@@ -159,7 +159,9 @@ def _attach(file: File, reader: _Reader, said: list[_Said]) -> None:
         line = reader.text[reader.text.rfind("\n", 0, found.at) + 1 : found.at]
         begun = bisect_left(starts, found.at)
         if found.text and line.strip(" -") and begun:
-            order[begun - 1].beside.append(found.text)
+            entry = order[begun - 1]
+            entry.above += entry.beside  # of several the last stays: two on one line would be read as one
+            entry.beside = [found.text]
         else:
             _own_line(found, len(line), order, begun, reader.inside_flow(found.at), file.footer)
 

@@ -159,6 +159,16 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """`second_factor` is one of SECOND_FACTOR: whose sign-in needs one."""
+
+    second_factor: str = "optional"
+
+
+SECOND_FACTOR = ("optional", "sensitive_roles")
+
+
+@dataclass(frozen=True, slots=True)
 class Class:
     """What every seat of one (held_by, agent kind, roles, agreement) may do: `by` names the role that gives it.
 
@@ -195,11 +205,20 @@ class Policy:
     reviews: Reviews
     training: Training
     limits: Mapping[str, int] = field(default_factory=dict)
+    sign_in: SignIn = field(default_factory=SignIn)
     classes: dict[tuple[str, str | None, frozenset[str], bool], Class] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     waiting: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     standings: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def needs_second_factor(self, role: Role) -> bool:
+        """Does this role give nothing to whoever signed in without one?"""
+        return role.sensitive and self.sign_in.second_factor == "sensitive_roles"
+
+    def proven(self, roles: Collection[str]) -> frozenset[str]:
+        """The roles that give something without a second factor, too."""
+        return frozenset(key for key in roles if key not in self.roles or not self.needs_second_factor(self.roles[key]))
 
     def roles_holding(self, permission: str, held_by: str | None = None) -> tuple[Role, ...]:
         """The roles that give a permission, the smallest first; for agents only where a ceiling lets it through."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authz.draft import PolicyDraft
-from authz.policy import LIMITS, Engagements, Reviews, Tokens, Training
+from authz.policy import LIMITS, SECOND_FACTOR, Engagements, Reviews, SignIn, Tokens, Training
 from authz.shape import KEY, Cursor
 
 LONGEST = 3650  # ten years: beyond that a number of days is a typing mistake
@@ -17,11 +17,11 @@ def read_settings(cursor: Cursor) -> PolicyDraft | None:
     tokens = _tokens(_part(cursor, "tokens"))
     engagements = _engagements(_part(cursor, "engagements"))
     reviews, training = _reviews(_part(cursor, "reviews")), _training(_part(cursor, "training"))
-    limits = _limits(cursor.below("limits", "limits"))
+    limits, sign_in = _limits(cursor.below("limits", "limits")), _sign_in(cursor.below("sign_in", "sign_in"))
     if not (name and version and sensitivities and tokens and engagements and reviews and training):
         return None
     ordered = tuple(map(str, sensitivities))
-    return PolicyDraft(str(name), str(version), ordered, tokens, engagements, reviews, training, limits)
+    return PolicyDraft(str(name), str(version), ordered, tokens, engagements, reviews, training, limits, sign_in)
 
 
 def _part(cursor: Cursor, key: str) -> Cursor | None:
@@ -65,6 +65,15 @@ def _training(cursor: Cursor | None) -> Training | None:
     training = Training(cursor.needed_whole("months", 1, 120))
     cursor.finish()
     return training
+
+
+def _sign_in(cursor: Cursor | None) -> SignIn:
+    """Optional for everybody where nothing is said."""
+    if cursor is None:
+        return SignIn()
+    chosen = cursor.choice("second_factor", SECOND_FACTOR)
+    cursor.finish()
+    return SignIn(str(chosen or SignIn().second_factor))
 
 
 def _limits(cursor: Cursor | None) -> dict[str, int]:

@@ -30,6 +30,7 @@ def seats_of(subject: SubjectDraft, policy: Policy, at: datetime | None = None) 
             subject.assigned,
             None if subject.cap is None else frozenset(map(str, subject.cap)),
             None if subject.scopes is None else frozenset(map(str, subject.scopes)),
+            proven=subject.second_factor,
         )
         yield _then(seat, subject.dates, policy, at) if subject.dates and at else seat
 

@@ -36,7 +36,8 @@ def main() -> None:
         os.chmod(folder, 0o755)  # noqa: S103  (the embedded PostgreSQL of a root shell runs as another account)
         embedded = Embedded(Path(folder))
         embedded.start()
-        settings = {**ALONE, "DATA_DIR": folder, "SPAREKEY_DATABASE_URL": embedded.url}
+        owner, url = embedded.url, embedded.application_url
+        settings = {**ALONE, "DATA_DIR": folder, "SPAREKEY_DATABASE_URL": url, "SPAREKEY_DATABASE_OWNER_URL": owner}
         with servers.running(servers.SPAREKEY, settings) as it:
             request = _request(it.port)
             rounds = [_round(it.port, request) for _ in range(ROUNDS)]

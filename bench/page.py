@@ -97,9 +97,9 @@ def _beside_peers(bench: Bench) -> list[str]:
 
 
 def _start_ours(bench: Bench, stack: ExitStack, town: Town) -> None:
-    executed = stack.enter_context(servers.sparekey(town.url, cached=False))
+    executed = stack.enter_context(servers.sparekey(town.application_url, cached=False))
     bench.target(EXECUTED, executed, _everybody(town, OURS, signed_in=True))
-    unchanged = stack.enter_context(servers.sparekey(town.url, cached=True))
+    unchanged = stack.enter_context(servers.sparekey(town.application_url, cached=True))
     bench.target(UNCHANGED, unchanged, _everybody(town, OURS, signed_in=True)[:1])
     answer = bench.folder / "answer"
     answer.write_bytes(unchanged.answer(_everybody(town, OURS, signed_in=True)[0]))
@@ -124,7 +124,7 @@ def _at_size(bench: Bench) -> list[str]:
     with ExitStack() as stack:
         for size in (SMALL, LARGE):
             town = asyncio.run(page_data.fill(bench.embedded, size))
-            server = stack.enter_context(servers.sparekey(town.url, cached=False))
+            server = stack.enter_context(servers.sparekey(town.application_url, cached=False))
             bench.target(f"{size:,}", server, _everybody(town, OURS, signed_in=True), connections=1)
         return list(_size_table(wrk.interleaved(bench.targets)))
 

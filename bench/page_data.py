@@ -17,7 +17,8 @@ from typing import Any
 import asyncpg
 
 from models import connection, migrate
-from server.embedded import Embedded
+from models.tenancy import SERVICE
+from server.embedded import APPLICATION, Embedded
 
 EACH = 20  # engagements of a practice
 AGENTS = 500
@@ -40,6 +41,7 @@ class Town:
 
     name: str
     url: str
+    application_url: str
     practices: int
 
 
@@ -55,9 +57,11 @@ def reference(practice: int) -> str:
 
 async def fill(embedded: Embedded, engagements: int) -> Town:
     """A database of its own on the embedded server, migrated, filled, and known to the planner."""
-    town = Town(f"page_{engagements}", embedded.url_of(f"page_{engagements}"), engagements // EACH)
+    name = f"page_{engagements}"
+    urls = embedded.url_of(name), embedded.url_of(name, APPLICATION)
+    town = Town(name, *urls, engagements // EACH)
     await _run(embedded.url, f"CREATE DATABASE {town.name}")
-    await connection.connect(town.url)
+    await connection.connect(town.url, acting=SERVICE)
     try:
         await migrate.migrate()
     finally:
@@ -112,11 +116,11 @@ def _tables(practices: int) -> dict[str, Table]:
             _engagements(practices),
         ),
         "role_grants": (
-            "id engagement_id role granted_at granted_by_id confirmed_at confirmed_by_id",
+            "id engagement_id practice_id agent_id role granted_at granted_by_id confirmed_at confirmed_by_id",
             _grants(practices),
         ),
         "agreements": (
-            "id engagement_id basis requested_at agent_signed_at practice_signed_at effective_on",
+            "id engagement_id practice_id agent_id basis requested_at agent_signed_at practice_signed_at effective_on",
             _agreements(practices),
         ),
     }
@@ -156,15 +160,14 @@ def _engagements(practices: int) -> Iterator[Iterable[Any]]:
     for n in range(practices * EACH):
         owner = identifier(USER, n // EACH)
         suspended = (AGO, owner) if n % 10 == 3 else ("\\N", "\\N")
-        practice, agent = identifier(PRACTICE, n // EACH), identifier(AGENT, _agent(n))
-        yield identifier(ENGAGEMENT, n), practice, agent, "contracted_service", AGO, owner, AHEAD, *suspended
+        yield identifier(ENGAGEMENT, n), *_tenants(n), "contracted_service", AGO, owner, AHEAD, *suspended
 
 
 def _grants(practices: int) -> Iterator[Iterable[Any]]:
     for n in range(practices * EACH):
         owner, engagement = identifier(USER, n // EACH), identifier(ENGAGEMENT, n)
         for place, role in enumerate(ROLES[_agent(n) % 3][n // 3 % 3]):
-            yield identifier(GRANT, n * 3 + place), engagement, role, AGO, owner, AGO, owner
+            yield identifier(GRANT, n * 3 + place), engagement, *_tenants(n), role, AGO, owner, AGO, owner
 
 
 def _agreements(practices: int) -> Iterator[Iterable[Any]]:
@@ -172,7 +175,12 @@ def _agreements(practices: int) -> Iterator[Iterable[Any]]:
     for n in range(practices * EACH):
         if _kind(_agent(n)) != "front_office_worker":
             signed = "\\N" if n % 10 == 7 else AGO
-            yield identifier(AGREEMENT, n), identifier(ENGAGEMENT, n), "baa", AGO, AGO, signed, AGO[:10]
+            yield identifier(AGREEMENT, n), identifier(ENGAGEMENT, n), *_tenants(n), "baa", AGO, AGO, signed, AGO[:10]
+
+
+def _tenants(engagement: int) -> tuple[str, str]:
+    """Practice and agent, which its parts carry, too."""
+    return identifier(PRACTICE, engagement // EACH), identifier(AGENT, _agent(engagement))
 
 
 def _agent(engagement: int) -> int:

@@ -23,6 +23,7 @@ from authz.policy import Policy
 from bench import results
 from models import connection, migrate
 from models.connection import client
+from models.tenancy import SERVICE
 from operations.policy_holders import Holders
 from operations.policy_planning import make_plan
 from server.embedded import Embedded
@@ -99,7 +100,7 @@ def main() -> None:
 
 
 async def _measure(url: str) -> list[str]:
-    await connection.connect(url, statement_seconds=60)
+    await connection.connect(url, statement_seconds=60, acting=SERVICE)
     try:
         await migrate.migrate()
         await _fill(url)

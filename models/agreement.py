@@ -22,6 +22,8 @@ class Agreement(Model):
     engagement: fields.ForeignKeyRelation[Engagement] = fields.ForeignKeyField(
         "models.Engagement", on_delete=fields.OnDelete.RESTRICT, related_name="agreements"
     )
+    practice_id = fields.UUIDField(null=True)  # both are the engagement's, and the database writes them
+    agent_id = fields.UUIDField(null=True)
     basis = fields.CharField(max_length=24)
     requested_at = fields.DatetimeField(null=True)
     agent_signed_at = fields.DatetimeField(null=True)

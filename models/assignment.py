@@ -21,6 +21,8 @@ class Assignment(Model):
     engagement: fields.ForeignKeyRelation[Engagement] = fields.ForeignKeyField(
         "models.Engagement", on_delete=fields.OnDelete.RESTRICT, related_name="assignments"
     )
+    practice_id = fields.UUIDField(null=True)  # both are the engagement's, and the database writes them
+    agent_id = fields.UUIDField(null=True)
     member: fields.ForeignKeyRelation[AgentMember] = fields.ForeignKeyField(
         "models.AgentMember", on_delete=fields.OnDelete.RESTRICT, related_name="assignments"
     )

@@ -31,7 +31,7 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 
 import limits
-from models import deadline
+from models import deadline, tenancy
 from models.deadline import GIVEN_UP, DeadlinePassed
 
 CLOSE_SECONDS = 1.0  # for connections that nobody gives back: the process is ending
@@ -144,7 +144,16 @@ class BoundedAcquire(PoolConnectionWrapper[Any]):
         self.held = await self.client.acquire()
         self.bound = asyncio.timeout_at(deadline.moment())
         await self.bound.__aenter__()
+        await self._tell()
         return self.held.connection
+
+    async def _tell(self) -> None:
+        """For whom it asks, until the pool resets the session. Nobody calls `__aexit__` after a failed `__aenter__`."""
+        try:
+            await self.held.connection.execute(tenancy.acting().settings())
+        except BaseException as fault:
+            await self.__aexit__(type(fault), fault, fault.__traceback__)
+            raise
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         try:
@@ -168,6 +177,7 @@ class Transaction(TransactionContextPooled):
         self.client._connection = self.held.connection
         try:
             await self.client.begin()
+            await self.held.connection.execute(tenancy.acting().settings(local=True))
         except BaseException:  # CancelledError above all: nobody calls __aexit__ after a failed __aenter__
             if self.client.transaction is not None:
                 self.client.transaction._managed = True  # the release rolls it back; that is no fault to log

@@ -14,6 +14,7 @@ from tortoise.context import TortoiseContext
 from models import memory
 from models.asyncpg_client import AsyncpgClient, PoolExhausted
 from models.reading import Readers, Row
+from models.tenancy import NOBODY, Acting, act_unless_said
 
 __all__ = [
     "APP",
@@ -67,12 +68,21 @@ def _milliseconds(seconds: float) -> str:
 
 
 async def connect(
-    url: str, *, minsize: int = 2, maxsize: int = 16, statement_seconds: float = STATEMENT_SECONDS
+    url: str,
+    *,
+    minsize: int = 2,
+    maxsize: int = 16,
+    statement_seconds: float = STATEMENT_SECONDS,
+    acting: Acting = NOBODY,
 ) -> None:
-    """Open the pool and make every model usable. Fails here, not at the first query, if nobody answers."""
+    """Open the pool and make every model usable. Fails here, not at the first query, if nobody answers.
+
+    `acting`: for whom the database is asked where nobody is named (`models/tenancy.py`).
+    """
     global _context, _readers
     if _context is not None:
         raise RuntimeError("the database is connected already: call disconnect() first")
+    act_unless_said(acting)
     credentials = options(url, minsize=minsize, maxsize=maxsize, statement_seconds=statement_seconds)
     context = TortoiseContext()
     _context, _readers = context, _reading(credentials, maxsize)

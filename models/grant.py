@@ -18,6 +18,8 @@ class RoleGrant(Model):
     engagement: fields.ForeignKeyRelation[Engagement] = fields.ForeignKeyField(
         "models.Engagement", on_delete=fields.OnDelete.RESTRICT, related_name="grants"
     )
+    practice_id = fields.UUIDField(null=True)  # both are the engagement's, and the database writes them
+    agent_id = fields.UUIDField(null=True)
     role = fields.CharField(max_length=40)
     granted_at = fields.DatetimeField()
     granted_by: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(

@@ -13,7 +13,8 @@ from models.user import User
 
 
 class AgentMember(Model):
-    """Its status is derived: DEPARTED, else SUSPENDED, else ACTIVE once joined, else INVITED."""
+    """Its status is derived: DEPARTED, else SUSPENDED, else ACTIVE. Who never joined, in a time when people were
+    members before they accepted, has departed, and `joined_at` is null."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     agent: fields.ForeignKeyRelation[Agent] = fields.ForeignKeyField(

@@ -12,16 +12,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
 import limits
-from models import deadline
+from models import deadline, tenancy
 from models.asyncpg_client import PoolExhausted, is_urgent
 from models.deadline import GIVEN_UP, DeadlinePassed
+from models.tenancy import Acting
 
 Row: TypeAlias = Mapping[str, Any]  # asyncpg's Record; of that, what is looked up by column name
+
+
+class Idle(NamedTuple):
+    """A connection and for whom it asks; `told` once PostgreSQL knows."""
+
+    connection: asyncpg.Connection
+    acting: Acting
+    told: bool = True
 
 
 class Readers:
@@ -34,7 +43,7 @@ class Readers:
         self._most = most
         self._free = asyncio.Semaphore(most)
         self._reserved = asyncio.Semaphore(limits.of("connections_reserved"))
-        self._idle: deque[asyncpg.Connection] = deque()
+        self._idle: deque[Idle] = deque()
 
     async def read(self, sql: str, *values: Any) -> list[Row]:
         """The rows of one statement. Raises PoolExhausted when no connection becomes free in time, DeadlinePassed when
@@ -44,7 +53,7 @@ class Readers:
             raise DeadlinePassed
         turn = await self._turn(self._acquire_seconds if left is None else min(left, self._acquire_seconds))
         try:
-            return await self._on(await self._connection(), sql, values)
+            return await self._on(await self._connection(tenancy.acting()), sql, values)
         finally:
             turn.release()
 
@@ -61,12 +70,15 @@ class Readers:
             raise PoolExhausted("every reading connection is in use") from None
         return turn
 
-    async def _connection(self) -> asyncpg.Connection:
+    async def _connection(self, acting: Acting) -> Idle:
+        """One that asks for this caller already, or else the one used last: the others can grow old."""
         while self._idle:
-            connection = self._idle.pop()  # the one used last: its caches are warm, and the others can grow old
-            if not connection.is_closed():
-                return connection
-        return await self._opened()
+            at = next((at for at, idle in enumerate(self._idle) if idle.acting == acting), -1)
+            idle = self._idle[at]
+            del self._idle[at]
+            if not idle.connection.is_closed():
+                return Idle(idle.connection, acting, told=idle.acting == acting)
+        return Idle(await self._opened(), acting, told=acting == tenancy.NOBODY)
 
     async def _opened(self) -> asyncpg.Connection:
         """A caller who goes away meanwhile leaves it to the next one."""
@@ -79,13 +91,16 @@ class Readers:
 
     def _keep(self, opening: asyncio.Future[asyncpg.Connection]) -> None:
         if not opening.cancelled() and opening.exception() is None:
-            self._give_back(opening.result())
+            self._give_back(Idle(opening.result(), tenancy.NOBODY))
 
-    async def _on(self, connection: asyncpg.Connection, sql: str, values: tuple[Any, ...]) -> list[Row]:
+    async def _on(self, idle: Idle, sql: str, values: tuple[Any, ...]) -> list[Row]:
+        connection = idle.connection
+        if not idle.told:
+            await _tell(idle)
         try:
             rows: list[Row] = await connection.fetch(sql, *values, timeout=deadline.left())
         except asyncpg.PostgresError as fault:  # the statement was refused; the connection is as good as before
-            self._give_back(connection)
+            self._give_back(idle)
             if isinstance(fault, GIVEN_UP):
                 raise DeadlinePassed from None
             raise
@@ -95,24 +110,37 @@ class Readers:
         except BaseException:
             connection.terminate()
             raise
-        self._give_back(connection)
+        self._give_back(idle)
         return rows
 
-    def _give_back(self, connection: asyncpg.Connection) -> None:
-        if not connection.is_closed():
-            self._idle.append(connection)
+    def _give_back(self, idle: Idle) -> None:
+        if not idle.connection.is_closed():
+            self._idle.append(idle)
 
     async def all(self) -> list[asyncpg.Connection]:
         """Every connection there can be, opened: for whoever wants to watch them."""
         for _ in range(self._most):
             await self._free.acquire()
-        held = [await self._connection() for _ in range(self._most)]
-        for connection in held:
-            self._give_back(connection)
+        held = [await self._connection(tenancy.acting()) for _ in range(self._most)]
+        for idle in held:
+            if not idle.told:
+                await _tell(idle)
+            self._give_back(idle)
             self._free.release()
-        return held
+        return [idle.connection for idle in held]
 
     def close(self) -> None:
         """Whatever still runs on one fails."""
         while self._idle:
-            self._idle.pop().terminate()
+            self._idle.pop().connection.terminate()
+
+
+async def _tell(idle: Idle) -> None:
+    """PostgreSQL, for whom the connection asks from now on. Where that fails, it asks for nobody any more."""
+    try:
+        await idle.connection.execute(idle.acting.settings(), timeout=deadline.left())
+    except BaseException as fault:
+        idle.connection.terminate()
+        if isinstance(fault, TimeoutError | asyncpg.QueryCanceledError):
+            raise DeadlinePassed from None
+        raise

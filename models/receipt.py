@@ -17,6 +17,8 @@ class RevocationReceipt(Model):
     engagement: fields.OneToOneRelation[Engagement] = fields.OneToOneField(
         "models.Engagement", on_delete=fields.OnDelete.RESTRICT, related_name="receipt"
     )
+    practice_id = fields.UUIDField(null=True)  # both are the engagement's, and the database writes them
+    agent_id = fields.UUIDField(null=True)
     at = fields.DatetimeField()
     by = fields.CharField(max_length=200)
     roles_removed: list[str] = ArrayField(element_type="text")

@@ -9,7 +9,7 @@ from models.identifier import uuid7
 
 
 class User(Model):
-    """`email` is stored in lower case. Without a `password_hash` the person was invited and has not signed up."""
+    """`email` is stored in lower case. Without a `password_hash` no password opens it."""
 
     id = fields.UUIDField(primary_key=True, default=uuid7)
     name = fields.CharField(max_length=200)

@@ -26,7 +26,7 @@ from models.unit_of_work import unit_of_work
 from operations import key_text, pepper, wording
 from operations.idempotency import Answer, Request, once
 from operations.record import About, record, who
-from operations.session import require_recent
+from operations.step_up import require_recent
 
 if TYPE_CHECKING:
     from schema.api_key import CreateApiKeyInput, RotateApiKeyInput

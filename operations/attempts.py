@@ -111,6 +111,13 @@ BUDGETS = {
         longest_block=_seconds("wrong_passwords_address_block"),
         forgiven_by_success=False,  # or signing in to an account of one's own would buy guesses at others
     ),
+    "factor_user": Budget(
+        short_limit=limits.of("wrong_factors_user_hour"),
+        short_window=HOUR,
+        long_limit=limits.of("wrong_factors_user_day"),
+        block=_seconds("wrong_factors_user_block"),
+        longest_block=_seconds("wrong_factors_user_block_most"),
+    ),
 }
 
 

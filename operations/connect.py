@@ -19,6 +19,7 @@ from errors import (
 )
 from models.connection import Connection, client
 from models.identifier import parse, uuid7
+from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import unit_of_work
 from operations.idempotency import Answer, Request, once
 from operations.record import About, record, who
@@ -75,7 +76,8 @@ async def preview_token(access: Access, typed: PreviewTokenInput) -> Preview:
     Refuses, first match wins: RateLimited, CheckDigitMismatch, TokenRejected.
     """
     token = await verified_token(access, typed.letters, typed.code)
-    agents = await client().execute_query_dict(_CARD, [token["agent_id"], access.now])
+    with acting_for(SERVICE):  # how many practices an agent serves is counted past them all; none is named
+        agents = await client().execute_query_dict(_CARD, [token["agent_id"], access.now])
     practices = await client().execute_query_dict(_PRACTICE, [access.place.practice])
     if not agents or not practices:
         raise TokenRejected

@@ -13,7 +13,7 @@ from authz.actor import Access
 from authz.guards import PLAIN, no_wider
 from authz.policy import Policy, Role
 from errors import InvalidInput, RoleNotGrantable, SeparationOfDuty, UnknownRole
-from operations.session import require_recent
+from operations.step_up import require_recent
 
 
 def known_roles(policy: Policy, keys: Sequence[str], field: str = "roles") -> tuple[Role, ...]:

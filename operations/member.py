@@ -1,4 +1,4 @@
-"""Taking a person into an agent."""
+"""Inviting a person into an agent."""
 
 from __future__ import annotations
 
@@ -7,63 +7,42 @@ from uuid import UUID
 
 import limits
 from authz.actor import Access
-from errors import InvalidInput, LimitReached, NotFound
-from models import Agent, AgentMember
+from errors import InvalidInput, LimitReached
+from models import AgentMember, Invitation
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
+from operations.granting import step_up
 from operations.idempotency import Answer, Request, once
-from operations.people import person
-from operations.record import About, record, who
+from operations.invitation import Invited, invite, shown
 
 if TYPE_CHECKING:
     from schema.inputs import InviteMemberInput
 
 
-async def invite_member(access: Access, agent_id: UUID, typed: InviteMemberInput, request: Request) -> UUID:
-    """Take a person into the caller's agent. Returns the membership's id.
+async def invite_member(access: Access, agent_id: UUID, typed: InviteMemberInput, request: Request) -> Invited:
+    """Invite a person into the caller's agent.
 
-    A person who has an account is a member at once; anybody else is INVITED until they sign up with this
-    e-mail. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, LimitReached.
+    Administrators are named soon after the password was entered, because theirs is a sensitive role. Refuses,
+    first match wins: IdempotencyConflict, InvalidInput, StepUpRequired, LimitReached.
     """
 
     async def work(connection: Connection) -> Answer:
         name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
-        await _lock_agent(connection, agent_id)
-        await _refuse_too_many(connection, agent_id)
-        user = await person(connection, name, email, access.now)
-        if await AgentMember.filter(agent_id=agent_id, user_id=user.id).using_db(connection).exists():
+        if typed.admin:
+            step_up(access, [access.policy.roles["agent_admin"]])
+        same = AgentMember.filter(agent_id=agent_id, user__email=email, departed_at=None)
+        if await same.using_db(connection).exists():
             raise InvalidInput("email", "this person belongs to the agent already")
-        joined_at = access.now if user.password_hash else None
-        member = await AgentMember.create(
-            using_db=connection,
-            agent_id=agent_id,
-            user_id=user.id,
-            admin=bool(typed.admin),
-            invited_at=access.now,
-            invited_by_id=access.actor.user_id,
-            joined_at=joined_at,
-        )
-        about = About(agent_id=agent_id)
-        after = {"member": str(member.id), "admin": member.admin}
-        await record(connection, who(access, about), "member.invited", about, "invited a member", after=after)
-        answer = {"member": str(member.id)}
-        await request.remember(connection, answer)
-        return answer
+        await refuse_full(connection, agent_id)
+        offer = Invitation(agent_id=agent_id, email=email, name=name, roles=[], admin=bool(typed.admin))
+        return await invite(connection, access, request, offer)
 
-    answer = await once(request, lambda: unit_of_work(work))
-    return UUID(answer["member"])
+    return shown(await once(request, lambda: unit_of_work(work)), request)
 
 
-async def _lock_agent(connection: Connection, agent_id: UUID) -> None:
-    agent = await Agent.filter(id=agent_id).using_db(connection).select_for_update().first()
-    if agent is None:
-        raise NotFound
-    if agent.closed_at:
-        raise InvalidInput("agentId", "a closed agent takes in nobody")
-
-
-async def _refuse_too_many(connection: Connection, agent_id: UUID) -> None:
+async def refuse_full(connection: Connection, agent_id: UUID) -> None:
+    """Raises LimitReached. Holds where the agent is locked."""
     most = limits.of("members_per_agent")
     members = await AgentMember.filter(agent_id=agent_id, departed_at=None).using_db(connection).count()
     if members >= most:

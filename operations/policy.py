@@ -23,7 +23,8 @@ from operations.record import About, Who, record
 CHANNEL = "sparekey_policy"  # of NOTIFY; the payload is the source digest of a set to be ready for, or nothing
 
 _NEWEST = "SELECT * FROM policy_activations ORDER BY number DESC LIMIT 1"
-_ALONE = "LOCK TABLE policy_activations IN EXCLUSIVE MODE"  # others read on; of two activations one waits
+# Others read on; of two activations one waits. A lock of the table itself would need the right to change its rows.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('policy_activations'))"
 _STORE = """
 INSERT INTO policy_sets (source_digest, digest, files, stored_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (source_digest) DO NOTHING

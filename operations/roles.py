@@ -21,7 +21,7 @@ from operations.facts import Held, hold_to_change
 from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
 from operations.record import About, record, who
-from operations.session import require_recent
+from operations.step_up import require_recent
 
 if TYPE_CHECKING:
     from schema.inputs import RoleInput, SetRolesInput

@@ -13,18 +13,18 @@ from tortoise.exceptions import IntegrityError
 
 from authz.actor import Actor
 from authz.life import Party
-from errors import SignInFailed, StepUpRequired
+from errors import SignInFailed
 from models import Session, User
 from models.connection import Connection, client
 from models.unit_of_work import unit_of_work
-from operations import stretching, wording
+from operations import second_factor, stretching, wording
 from operations.attempts import Spender, forgive, network, rate_limited, spend
 from operations.record import About, Who, record
 
-_BY_EMAIL = "SELECT id, name, password_hash, disabled_at FROM users WHERE email = $1"
-_JOIN = """
-UPDATE agent_members SET joined_at = $2 WHERE user_id = $1 AND joined_at IS NULL AND departed_at IS NULL
-RETURNING id, agent_id
+_BY_EMAIL = """
+SELECT id, name, password_hash, disabled_at, EXISTS (SELECT FROM factors f
+    WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL AND f.removed_at IS NULL) AS has_factor
+FROM users u WHERE email = $1
 """
 
 
@@ -55,7 +55,7 @@ def reference_hash(reference: str) -> bytes:
 
 
 async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: UUID | None = None) -> Opened:
-    """Open an account, or complete one that an invitation began, and sign in; this browser's earlier session ends.
+    """Open an account and sign in; this browser's earlier session ends.
 
     Refuses, first match wins: InvalidInput, RateLimited, SignInFailed (the e-mail has an account already).
     """
@@ -66,7 +66,8 @@ async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: 
     password_hash = await stretching.hash_password(chosen)
 
     async def work(connection: Connection) -> Opened:
-        user = await _new_account(connection, visit, typed_name, address, password_hash)
+        new = {"name": typed_name, "email": address, "password_hash": password_hash, "created_at": visit.now}
+        user = await User.create(using_db=connection, **new)
         await forgive(connection, _spenders(visit, address))
         await _end(connection, replaces, visit.now)
         return await _open(connection, visit, user.id, user.name, "user.signed_up")
@@ -77,11 +78,14 @@ async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: 
         raise SignInFailed("this e-mail cannot be used for a new account; sign in instead") from None
 
 
-async def sign_in(visit: Visit, email: str, password: str, replaces: UUID | None = None) -> Opened:
-    """Sign in with e-mail and password; a session this browser had before ends.
+async def sign_in(
+    visit: Visit, email: str, password: str, replaces: UUID | None = None, factor: str | None = None
+) -> Opened:
+    """Sign in with e-mail, password and, where the account has one, a second factor; the browser's session before ends.
 
-    An unknown e-mail, a wrong password and a disabled account get the same answer in the same time.
-    Refuses, first match wins: RateLimited, SignInFailed.
+    An unknown e-mail, a wrong password and a disabled account get the same answer in the same time; that a second
+    factor is needed is told only to whom the password was right. A `factor` that nobody needs is not looked at.
+    Refuses, first match wins: RateLimited, SignInFailed, RateLimited (wrong second factors), SignInFailed.
     """
     address = _as_stored(email)
     await _count(visit, address)
@@ -90,22 +94,32 @@ async def sign_in(visit: Visit, email: str, password: str, replaces: UUID | None
     matches = await stretching.password_matches(password, user["password_hash"] if user else None)
     if not matches or user is None or user["disabled_at"]:
         raise SignInFailed
+    if user["has_factor"]:
+        await second_factor.count(user["id"], factor, visit.now)
 
     async def work(connection: Connection) -> Opened:
+        given = await second_factor.use(connection, user["id"], factor, visit.now) if user["has_factor"] else None
         await forgive(connection, _spenders(visit, address))
-        await _end(connection, replaces, visit.now)
-        return await _open(connection, visit, user["id"], user["name"], "user.signed_in")
+        return await enter(connection, visit, user["id"], user["name"], given, replaces)
 
     return await unit_of_work(work)
 
 
-async def reauthenticate(visit: Visit, actor: Actor, password: str) -> Opened:
-    """Check the password of the signed-in person again and renew the session under a new reference.
+async def enter(
+    connection: Connection, visit: Visit, user_id: UUID, name: str, factor: str | None, replaces: UUID | None
+) -> Opened:
+    """A session for somebody who has proved themselves, in place of the one that this browser had."""
+    await _end(connection, replaces, visit.now)
+    return await _open(connection, visit, user_id, name, "user.signed_in", factor)
 
-    Refuses, first match wins: RateLimited, SignInFailed.
+
+async def reauthenticate(visit: Visit, actor: Actor, password: str, factor: str | None = None) -> Opened:
+    """Check the password and second factor of the signed-in person again; renew the session under a new reference.
+
+    Refuses as `sign_in`.
     """
     user = await User.get(id=actor.user_id)
-    return await sign_in(visit, user.email, password, replaces=actor.session_id)
+    return await sign_in(visit, user.email, password, replaces=actor.session_id, factor=factor)
 
 
 async def sign_out(session_id: UUID, who: Who) -> None:
@@ -118,29 +132,10 @@ async def sign_out(session_id: UUID, who: Who) -> None:
     await unit_of_work(work)
 
 
-def require_recent(reauthenticated_at: datetime | None, now: datetime, seconds: int) -> None:
-    """Step-up: a sensitive change needs the password again (NIST SP 800-63B-4 §5.2). Raises StepUpRequired."""
-    if reauthenticated_at is None or now - reauthenticated_at > timedelta(seconds=seconds):
-        raise StepUpRequired(seconds)
-
-
-async def _new_account(connection: Connection, visit: Visit, name: str, email: str, password_hash: str) -> User:
-    """A new user, or the one an invitation made, who has no password yet."""
-    invited = await User.filter(email=email, password_hash=None).using_db(connection).select_for_update().first()
-    if invited is None:
-        return await User.create(
-            using_db=connection, name=name, email=email, password_hash=password_hash, created_at=visit.now
-        )
-    invited.name, invited.password_hash = name, password_hash
-    await invited.save(using_db=connection, update_fields=["name", "password_hash"])
-    for joined in await connection.execute_query_dict(_JOIN, [invited.id, visit.now]):
-        who = Who(name, invited.id, Party.AGENT, visit.policy_digest, visit.now, joined["id"])
-        after = {"member": str(joined["id"])}
-        await record(connection, who, "member.joined", About(agent_id=joined["agent_id"]), "joined", after=after)
-    return invited
-
-
-async def _open(connection: Connection, visit: Visit, user_id: UUID, name: str, event: str) -> Opened:
+async def _open(
+    connection: Connection, visit: Visit, user_id: UUID, name: str, event: str, factor: str | None = None
+) -> Opened:
+    """`factor`: the kind of second factor that was given."""
     reference = secrets.token_urlsafe(32)
     session = await Session.create(
         using_db=connection,
@@ -149,10 +144,11 @@ async def _open(connection: Connection, visit: Visit, user_id: UUID, name: str, 
         started_at=visit.now,
         last_seen_at=visit.now,
         reauthenticated_at=visit.now,
+        second_factor=factor is not None,
         expires_at=visit.now + timedelta(seconds=visit.absolute_seconds),
     )
     who = Who(name, user_id, Party.PLATFORM, visit.policy_digest, visit.now)
-    after: dict[str, Any] = {"session": str(session.id)}
+    after: dict[str, Any] = {"session": str(session.id)} | ({"second_factor": factor} if factor else {})
     await record(connection, who, event, About(user_id=user_id), "began a session", after=after)
     return Opened(user_id, reference)
 

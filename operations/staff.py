@@ -1,4 +1,4 @@
-"""A practice's own people: taking somebody in, and what they may do."""
+"""A practice's own people: inviting somebody, and what they may do."""
 
 from __future__ import annotations
 
@@ -8,51 +8,40 @@ from uuid import UUID
 
 from authz.actor import Access
 from errors import InvalidInput, NotFound, RoleNotGrantable
-from models import StaffMember
+from models import Invitation, StaffMember
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
 from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
-from operations.people import person
+from operations.invitation import Invited, invite, shown
 from operations.record import About, record, who
 
 if TYPE_CHECKING:
     from schema.inputs import AddStaffInput
 
 
-async def add_staff(access: Access, typed: AddStaffInput, request: Request) -> UUID:
-    """Take a person into the practice with the given staff roles. Returns the staff membership's id.
+async def add_staff(access: Access, typed: AddStaffInput, request: Request) -> Invited:
+    """Invite a person to the practice's staff with the given roles.
 
     Refuses, first match wins: IdempotencyConflict, InvalidInput, UnknownRole, RoleNotGrantable,
-    SeparationOfDuty, StepUpRequired.
+    SeparationOfDuty, StepUpRequired, LimitReached.
     """
     practice_id = access.place.practice
-    roles = [str(role) for role in typed.roles]
+    roles = sorted(str(role) for role in typed.roles)
 
     async def work(connection: Connection) -> Answer:
         name, email = wording.text("name", typed.name, 200), wording.email("email", typed.email)
         if not roles:
             raise InvalidInput("roles", "name at least one role")
         _refuse_roles(access, roles, changed=roles)
-        user = await person(connection, name, email, access.now)
-        if await StaffMember.filter(practice_id=practice_id, user_id=user.id).using_db(connection).exists():
+        same = StaffMember.filter(practice_id=practice_id, user__email=email, removed_at=None)
+        if await same.using_db(connection).exists():
             raise InvalidInput("email", "this person is on the practice's staff already; set their roles instead")
-        staff = await StaffMember.create(
-            using_db=connection,
-            practice_id=practice_id,
-            user_id=user.id,
-            roles=sorted(roles),
-            added_at=access.now,
-            added_by_id=access.actor.user_id,
-        )
-        about = About(practice_id=practice_id)
-        after = {"staff": str(staff.id), "roles": sorted(roles)}
-        await record(connection, who(access, about), "staff.added", about, "added a person to the staff", after=after)
-        return await _answer(connection, request, staff.id)
+        offer = Invitation(practice_id=practice_id, email=email, name=name, roles=roles)
+        return await invite(connection, access, request, offer)
 
-    answer = await once(request, lambda: unit_of_work(work))
-    return UUID(answer["staff"])
+    return shown(await once(request, lambda: unit_of_work(work)), request)
 
 
 async def set_staff_roles(access: Access, staff_id: UUID, typed_roles: Sequence[str], request: Request) -> UUID:

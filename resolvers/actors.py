@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -155,6 +156,9 @@ def _actor(rows: Sequence[Row], claims: Claims | None, policy: Policy, now: date
         note(("agents.id", UUID(member["agent"])), ("engagements.agent_id", UUID(member["agent"])))
     for practice, seat in _engagement_seats(rows, policy, now):
         practices[practice].append(seat)
+    second_factor = claims.second_factor if claims else row["second_factor"]
+    wanting = policy.sign_in.second_factor != "optional" and not second_factor and row["api_key_id"] is None
+    as_shown = partial(_carried, scopes=scopes, proven=not wanting)
     return Actor(
         user_id=row["who_user_id"],
         name=row["name"],
@@ -163,18 +167,20 @@ def _actor(rows: Sequence[Row], claims: Claims | None, policy: Policy, now: date
         session_id=row["session_id"],
         api_key_id=row["api_key_id"],
         reauthenticated_at=claims.authenticated_at if claims else row["reauthenticated_at"],
-        second_factor=claims.second_factor if claims else row["second_factor"],
+        second_factor=second_factor,
         address=address,
-        own=_carried(_own_seats(row["operator"]), scopes),
-        practices={practice: _carried(seats, scopes) for practice, seats in practices.items()},
-        agents={UUID(member["agent"]): _carried((_member_seat(member),), scopes) for member in members},
+        own=as_shown(_own_seats(row["operator"])),
+        practices={practice: as_shown(seats) for practice, seats in practices.items()},
+        agents={UUID(member["agent"]): as_shown((_member_seat(member),)) for member in members},
         members={UUID(member["agent"]): UUID(member["id"]) for member in members},
     )
 
 
-def _carried(seats: Iterable[Seat], scopes: frozenset[str] | None) -> tuple[Seat, ...]:
-    """The seats as far as an API key carries them; all of a person's own."""
-    return tuple(seats) if scopes is None else tuple(replace(seat, scopes=scopes) for seat in seats)
+def _carried(seats: Iterable[Seat], scopes: frozenset[str] | None, proven: bool) -> tuple[Seat, ...]:
+    """The seats as far as an API key carries them, or a sign-in without a second factor; else as they are."""
+    if scopes is None and proven:
+        return tuple(seats)
+    return tuple(replace(seat, scopes=scopes, proven=proven) for seat in seats)
 
 
 def _own_seats(operator: bool) -> tuple[Seat, ...]:

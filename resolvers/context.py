@@ -16,10 +16,12 @@ from authz.life import next_midnight
 from authz.policy import Policy
 from models.connection import Row, read, watched_read
 from models.memory import hold_until, note, spoil
+from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
 from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
+from operations.passkey_answer import RelyingParty
 from operations.session import Visit
-from resolvers import edges, objects
+from resolvers import edges, invited, objects
 from resolvers.actors import SEEN_EVERY, load_actor
 from resolvers.credential import Credential, Kind
 from resolvers.execution import RequestFacts, SessionChange
@@ -41,6 +43,7 @@ QUERIES = {
     "member": "SELECT * FROM agent_members WHERE id = ANY ($1)",
     "token": "SELECT * FROM connect_tokens WHERE id = ANY ($1)",
     "api_key": f"SELECT {objects.API_KEY_COLUMNS} FROM api_keys k WHERE k.id = ANY ($1)",  # noqa: S608  (our own text)
+    "invitation": f"SELECT {invited.COLUMNS} FROM invitations i WHERE i.id = ANY ($1)",  # noqa: S608  (our own text)
     "engagement": f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1)",  # noqa: S608  (our own text)
     "receipt": "SELECT * FROM revocation_receipts WHERE id = ANY ($1)",
     "audit_event": "SELECT * FROM audit_events WHERE id = ANY ($1)",
@@ -90,6 +93,7 @@ class Context:
     mutations: int = 0
     lists: Lists = field(default_factory=Lists)
     rows: dict[str, DataLoader[UUID, Row | None]] = field(default_factory=dict)
+    relying_party: RelyingParty | None = None  # whom passkeys are for; None where nobody has said
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
@@ -168,14 +172,15 @@ class Context:
 
     async def begin(self) -> None:
         """Become whoever the request's credential names, from memory where that is known to be true."""
+        act_for(NOBODY)
         self.credential = self.request.credential
         if self.credential is None:
             return
         if self.remembered is None or not await self._confirmed(self.remembered):
-            self.actor, _ = await self._load_actor()
+            await self._become_whoever_is_there()
             return
         if not self.recall():
-            self._become(await self._recorded(self.remembered, self._name(self.credential)))
+            self._recognise(await self._recorded(self.remembered, self._name(self.credential)))
 
     def recall(self) -> bool:
         """Whether somebody could be found in memory, for a request that is confirmed already, without any wait."""
@@ -183,14 +188,23 @@ class Context:
         if credential is None or remembered is None or not self.request.confirmed:
             return False
         self.credential = credential
-        return self._become(remembered.actors.get(self._name(credential), self.request.now))
+        return self._recognise(remembered.actors.get(self._name(credential), self.request.now))
 
-    def _become(self, known: Known | None) -> bool:
+    def _recognise(self, known: Known | None) -> bool:
         if known is not None:
             self._use(known.in_force)
-            self.actor = known.actor.at(self.request.now, self.request.address)
+            self._become(known.actor.at(self.request.now, self.request.address))
             self._note_use(known)
         return known is not None
+
+    def _become(self, actor: Actor | None) -> None:
+        """From here on the database, too, is asked for this person."""
+        self.actor = actor
+        act_for(Acting(actor.user_id, actor.operator) if actor else NOBODY)
+
+    async def _become_whoever_is_there(self) -> None:
+        actor, _ = await self._load_actor()
+        self._become(actor)
 
     def _note_use(self, known: Known) -> None:
         """Whatever is answered now may be answered again from memory until the next use has to be written down."""
@@ -230,7 +244,7 @@ class Context:
         """Become whoever shows this; also to see the seats that a change just gave."""
         self.forget()
         self.credential = credential
-        self.actor, _ = await self._load_actor()
+        await self._become_whoever_is_there()
 
     async def refresh(self) -> None:
         await self.sign_in_as(self.credential)
@@ -242,17 +256,19 @@ class Context:
         self.met = {}
 
     async def _load_actor(self) -> tuple[Actor | None, datetime]:
+        """Nobody is known before this, so the service asks. It asks by the credential alone."""
         if self.credential is None:
             return None, self.request.now
-        found = await load_actor(
-            self.credential,
-            self._policy_at,
-            self.request.now,
-            address=self.request.address,
-            idle_seconds=self.sessions.idle_seconds,
-            attended=self.request.attended,
-            uses=self.remembered.uses if self.remembered else None,
-        )
+        with acting_for(SERVICE):
+            found = await load_actor(
+                self.credential,
+                self._policy_at,
+                self.request.now,
+                address=self.request.address,
+                idle_seconds=self.sessions.idle_seconds,
+                attended=self.request.attended,
+                uses=self.remembered.uses if self.remembered else None,
+            )
         return found or (None, self.request.now)
 
     async def _policy_at(self, activation: int) -> Policy:
@@ -275,9 +291,11 @@ async def open_context(
     sessions: Sessions,
     follow: Follow | None = None,
     remembered: Remembered | None = None,
+    relying_party: RelyingParty | None = None,
 ) -> Context:
     """The context of a request, with whoever its credential names. Without `follow` the policy is given."""
     context = Context(request, policy, policy_activated_at, sessions, follow=follow, remembered=remembered)
+    context.relying_party = relying_party
     await context.begin()
     return context
 

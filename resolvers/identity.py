@@ -22,13 +22,13 @@ from schema.results import SignInResult, SignInSuccess
 @strawberry.type
 class IdentityMutation:
     @strawberry.mutation(
-        description="Open an account and sign in. An invitation to the same e-mail is completed by this.",
+        description="Open an account and sign in.",
         extensions=public(),
     )
     async def sign_up(self, info: strawberry.Info, input: SignUpInput) -> SignInResult:
         context = context_of(info)
-        opened = await session.sign_up(context.visit, input.name, input.email, input.password, _replaces(context))
-        return await _welcome(context, opened)
+        opened = await session.sign_up(context.visit, input.name, input.email, input.password, replaces(context))
+        return await welcome(context, opened)
 
     @strawberry.mutation(
         description="Sign in. The session's cookie comes with the answer; an earlier session of this browser ends.",
@@ -36,17 +36,19 @@ class IdentityMutation:
     )
     async def sign_in(self, info: strawberry.Info, input: SignInInput) -> SignInResult:
         context = context_of(info)
-        opened = await session.sign_in(context.visit, input.email, input.password, _replaces(context))
-        return await _welcome(context, opened)
+        typed = input.email, input.password
+        opened = await session.sign_in(context.visit, *typed, replaces(context), input.second_factor)
+        return await welcome(context, opened)
 
     @strawberry.mutation(
-        description="Enter the password again: sensitive changes are allowed for ten minutes. The cookie is renewed.",
+        description="Enter the password (and the second factor, if you have one) again: sensitive changes are allowed "
+        "for ten minutes. The cookie is renewed.",
         extensions=requires("account.read"),
     )
     async def reauthenticate(self, info: strawberry.Info, access: Access, input: ReauthenticateInput) -> SignInResult:
         context = context_of(info)
-        opened = await session.reauthenticate(context.visit, access.actor, input.password)
-        return await _welcome(context, opened)
+        opened = await session.reauthenticate(context.visit, access.actor, input.password, input.second_factor)
+        return await welcome(context, opened)
 
     @strawberry.mutation(
         description="End this session. Always true; the cookie is cleared.",
@@ -61,12 +63,12 @@ class IdentityMutation:
         return True
 
 
-def _replaces(context: Context) -> UUID | None:
+def replaces(context: Context) -> UUID | None:
     """The session that this browser has already."""
     return context.actor.session_id if context.actor else None
 
 
-async def _welcome(context: Context, opened: session.Opened) -> SignInSuccess:
+async def welcome(context: Context, opened: session.Opened) -> SignInSuccess:
     context.session_change = opened.reference
     await context.sign_in_as(of_session(opened.reference))
     return SignInSuccess(viewer=Viewer(actor=context.actor))

@@ -12,7 +12,7 @@ from authz.actor import Place
 from errors import InvalidInput, NotFound, Refusal
 from models.connection import Row, read
 from models.identifier import parse
-from resolvers import objects, places
+from resolvers import invited, objects, places
 from resolvers.context import Context
 from schema.node import Node
 
@@ -24,6 +24,7 @@ UNION ALL SELECT id, 'staff' FROM staff_members WHERE id = ANY ($1)
 UNION ALL SELECT id, 'member' FROM agent_members WHERE id = ANY ($1)
 UNION ALL SELECT id, 'token' FROM connect_tokens WHERE id = ANY ($1)
 UNION ALL SELECT id, 'api_key' FROM api_keys WHERE id = ANY ($1)
+UNION ALL SELECT id, 'invitation' FROM invitations WHERE id = ANY ($1)
 UNION ALL SELECT id, 'audit_event' FROM audit_events WHERE id = ANY ($1)
 UNION ALL SELECT id, 'user' FROM users u WHERE id = ANY ($1) AND ($2 OR u.id = $3
     OR EXISTS (SELECT 1 FROM staff_members t WHERE t.user_id = u.id AND t.practice_id = ANY ($4))
@@ -74,7 +75,7 @@ async def _kinds(context: Context, keys: Sequence[UUID]) -> dict[UUID, str]:
 
 async def _load(context: Context, key: UUID, kind: str) -> Node | None:
     row = await context.the(kind, key)
-    permission, place = _RULES[kind]
+    permission, place = _of_invitation(row) if kind == "invitation" else _RULES[kind]
     if context.actor is not None and permission is not None:
         context.actor.access(permission, await place(context, row))
     return _object(context, kind, row)
@@ -89,6 +90,7 @@ def _object(context: Context, kind: str, row: Row) -> Node:
         "member": lambda: objects.member(row),
         "token": lambda: objects.token(row, context.policy.tokens.attempts, context.now),
         "api_key": lambda: objects.api_key(row),
+        "invitation": lambda: invited.invitation(row, context.now),
         "audit_event": lambda: objects.audit_event(row),
         "user": lambda: objects.user(row),
     }
@@ -96,7 +98,8 @@ def _object(context: Context, kind: str, row: Row) -> Node:
 
 
 async def _of_practice(context: Context, row: Row) -> Place:
-    return Place(frozenset({row["practice_id"]}))
+    """An outsider who works in a practice does not learn who else does, nor that anything was recorded."""
+    return Place(frozenset({row["practice_id"]}), party_only=True)
 
 
 async def _of_chain(context: Context, row: Row) -> Place:
@@ -122,6 +125,11 @@ async def _of_agent(context: Context, row: Row) -> Place:
 
 async def _engagement(context: Context, row: Row) -> Place:
     return Place(frozenset({row["practice_id"]}), row["agent_id"], party_only=True)
+
+
+def _of_invitation(row: Row) -> tuple[str, Locate]:
+    """Whoever sees the people of a practice or of an agent sees who is to come."""
+    return ("staff.read", _of_practice) if row["practice_id"] else ("members.read", _of_agent)
 
 
 async def _nowhere(context: Context, row: Row) -> Place:

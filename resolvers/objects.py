@@ -153,7 +153,7 @@ def _member_status(row: Row) -> MemberStatus:
         return MemberStatus.DEPARTED
     if row["suspended_at"]:
         return MemberStatus.SUSPENDED
-    return MemberStatus.ACTIVE if row["joined_at"] else MemberStatus.INVITED
+    return MemberStatus.ACTIVE
 
 
 def token(row: Row, attempts: int, now: datetime) -> ConnectToken:

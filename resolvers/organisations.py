@@ -1,28 +1,24 @@
-"""Mutations about practices with their staff, and agents with their people."""
+"""Mutations about practices with their staff, and agents."""
 
 from __future__ import annotations
 
 import strawberry
 
 from authz.actor import Access
-from operations import agent, member, practice, staff
+from operations import agent, practice, staff
 from resolvers import answers, places
 from resolvers.answers import known, repeatable
 from resolvers.context import context_of
 from resolvers.guard import requires
 from schema.inputs import (
-    AddStaffInput,
     AgentInput,
     CreatePracticeInput,
-    InviteMemberInput,
     RegisterAgentInput,
     SetStaffRolesInput,
 )
 from schema.results import (
     AgentResult,
     AgentSuccess,
-    MemberResult,
-    MemberSuccess,
     PracticeResult,
     PracticeSuccess,
     StaffResult,
@@ -39,13 +35,6 @@ class OrganisationMutation:
         key = await practice.create_practice(access, input, repeatable(info, access, input))
         await context_of(info).refresh()
         return PracticeSuccess(practice=await answers.practice(context_of(info), key))
-
-    @strawberry.mutation(
-        description="Take a person into the practice's own staff.", extensions=requires("staff.add", places.practice)
-    )
-    async def add_staff(self, info: strawberry.Info, access: Access, input: AddStaffInput) -> StaffResult:
-        key = await staff.add_staff(access, input, repeatable(info, access, input))
-        return StaffSuccess(staff=await answers.staff(context_of(info), key))
 
     @strawberry.mutation(
         description="Replace the roles of a person of the staff. Nobody changes their own.",
@@ -72,12 +61,3 @@ class OrganisationMutation:
     async def verify_agent(self, info: strawberry.Info, access: Access, input: AgentInput) -> AgentResult:
         key = await agent.verify_agent(access, known(input.agent_id), repeatable(info, access, input))
         return AgentSuccess(agent=await answers.agent(context_of(info), key))
-
-    @strawberry.mutation(
-        description="Take a person into your agent. Without an account they are INVITED until they sign up.",
-        extensions=requires("members.invite", places.agent),
-    )
-    async def invite_member(self, info: strawberry.Info, access: Access, input: InviteMemberInput) -> MemberResult:
-        request = repeatable(info, access, input)
-        key = await member.invite_member(access, known(input.agent_id), input, request)
-        return MemberSuccess(member=await answers.member(context_of(info), key), practices_notified=0)

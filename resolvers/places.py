@@ -22,6 +22,7 @@ Locate: TypeAlias = Callable[[Context, Arguments], Awaitable[Place]]
 _ENGAGEMENT = "SELECT practice_id, agent_id FROM engagements WHERE id = $1"
 _STAFF = "SELECT practice_id FROM staff_members WHERE id = $1"
 _API_KEY = "SELECT agent_id FROM api_keys WHERE id = $1"
+_INVITATION = "SELECT practice_id, agent_id FROM invitations WHERE id = $1"
 _TOKEN = "SELECT agent_id FROM connect_tokens WHERE id = $1"  # noqa: S105  (a table's name)
 
 
@@ -48,8 +49,9 @@ async def engagement(context: Context, arguments: Arguments) -> Place:
 
 
 async def staff(context: Context, arguments: Arguments) -> Place:
+    """Outsiders who work in the practice do not see its staff."""
     row = await _row(_STAFF, "staff_members.id", _id(arguments, "staff_id"))
-    return Place(frozenset({row["practice_id"]}))
+    return Place(frozenset({row["practice_id"]}), party_only=True)
 
 
 async def token(context: Context, arguments: Arguments) -> Place:
@@ -64,6 +66,14 @@ async def api_key(context: Context, arguments: Arguments) -> Place:
     memory.spoil()
     row = await _row(_API_KEY, "api_keys.id", _id(arguments, "api_key_id"))
     return Place(agent=row["agent_id"])
+
+
+async def invitation(context: Context, arguments: Arguments) -> Place:
+    """Of a practice, for its staff only, or of an agent."""
+    memory.spoil()
+    row = await _row(_INVITATION, "invitations.id", _id(arguments, "invitation_id"))
+    own = Place(frozenset({row["practice_id"]}), party_only=True)
+    return own if row["practice_id"] else Place(agent=row["agent_id"])
 
 
 def _id(arguments: Arguments, name: str) -> UUID:

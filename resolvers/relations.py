@@ -94,7 +94,7 @@ def permissions_of_viewer(context: Context, viewer: Viewer, practice_id: str) ->
 
 @edge(StaffMember, "roles")
 def roles_of_staff(context: Context, staff: StaffMember) -> list[Role]:
-    return [_role(context, key) for key in staff.row["roles"]]
+    return [role_named(context, key) for key in staff.row["roles"]]
 
 
 @edge(Agent, "tokens")
@@ -141,7 +141,7 @@ def grant(stored: Grant, status: str) -> RoleGrant:
 
 @edge(RoleGrant, "role")
 def role_of_grant(context: Context, grant: RoleGrant) -> Role:
-    return _role(context, grant.row["role"])
+    return role_named(context, grant.row["role"])
 
 
 @edge(Engagement, "permissions")
@@ -181,7 +181,7 @@ def roles_of_policy(context: Context, policy: Policy) -> list[Role]:
 @edge(Role, "includes")
 def included(context: Context, role: Role) -> list[Role]:
     found = context.policy.roles.get(role.key)
-    return [_role(context, key) for key in (found.includes if found else ())]
+    return [role_named(context, key) for key in (found.includes if found else ())]
 
 
 @edge(Role, "permissions")
@@ -192,7 +192,7 @@ def permissions_of_role(context: Context, role: Role) -> list[Permission]:
 
 @edge(NotPermitted, "held_by")
 def held_by(context: Context, problem: NotPermitted) -> list[Role]:
-    return [_role(context, key) for key in problem.refusal.fields["held_by"]]
+    return [role_named(context, key) for key in problem.refusal.fields["held_by"]]
 
 
 @edge(AlreadyEngaged, "engagement")
@@ -205,7 +205,7 @@ async def current(context: Context, problem: StaleVersion) -> Engagement:
     return _engagement(context, await context.the("engagement", problem.refusal.fields["engagement_id"]))
 
 
-def _role(context: Context, key: str) -> Role:
+def role_named(context: Context, key: str) -> Role:
     """The same few roles stand all over a page."""
     if key not in context.roles:
         found = context.policy.roles.get(key)

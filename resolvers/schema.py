@@ -9,26 +9,38 @@ from resolvers import pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
 from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema
+from resolvers.factors import FactorMutation
 from resolvers.identity import IdentityMutation
+from resolvers.invitations import InvitationMutation
 from resolvers.organisations import OrganisationMutation
+from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
 from schema.audit import AuditEvent
 from schema.handlers import HANDLERS
+from schema.invitation import Invitation
 from schema.person import StaffMember, User
 from schema.scalars import SCALARS
 
 
 @strawberry.type(description="Everything that changes something. Each answers with a success or a typed refusal.")
-class Mutation(IdentityMutation, OrganisationMutation, AccessMutation, ApiKeyMutation):
+class Mutation(
+    IdentityMutation,
+    OrganisationMutation,
+    InvitationMutation,
+    AccessMutation,
+    ApiKeyMutation,
+    FactorMutation,
+    PasskeyMutation,
+):
     pass
 
 
 schema = Schema(
     query=Query,
     mutation=Mutation,
-    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, StaffMember, User],
+    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, StaffMember, User],
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

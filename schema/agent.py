@@ -17,6 +17,7 @@ from schema.person import User
 if TYPE_CHECKING:
     from schema.api_key import ApiKey
     from schema.engagement import Engagement, EngagementConnection
+    from schema.invitation import Invitation
 
 StatusFilter = Annotated[
     list[EngagementStatus] | None,
@@ -70,6 +71,9 @@ class Agent(Node):
     )
     members: AgentMemberConnection = connection(
         "Its people, in the order in which they were invited.", requires="members.read"
+    )
+    invitations: list[Annotated[Invitation, strawberry.lazy("schema.invitation")]] = edge(
+        "Its open invitations, newest first.", requires="members.read"
     )
     engagements: Annotated[EngagementConnection, strawberry.lazy("schema.engagement")] = edge(
         "Its engagements that you may see: all of them for its own people, only your practices' for a practice.",

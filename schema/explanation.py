@@ -29,6 +29,9 @@ class ReasonCode(Enum):
         "member_not_assigned", "The member is not assigned to the engagement, or only for other roles."
     )
     OUTSIDE_SCOPE = value("outside_scope", "The API key in use does not carry it.")
+    SECOND_FACTOR_MISSING = value(
+        "second_factor_missing", "Only sensitive roles give it, and the policy wants a second factor for those."
+    )
     GUARD = value("guard", "Every role that gives it does so under a condition, and none of the conditions holds.")
 
 

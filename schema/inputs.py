@@ -18,6 +18,10 @@ REPEAT = (
     "hours, it returns the first answer and changes nothing."
 )
 VERSION = "The engagement's `version` as you read it; if it has moved on, nothing changes and StaleVersion answers."
+SECOND_FACTOR = (
+    "The six digits that the authenticator app shows, or a recovery code. Needed when the account has a second factor: "
+    "`SignInFailed.secondFactorRequired` says so."
+)
 
 
 def _optional(description: str) -> Any:
@@ -44,14 +48,14 @@ class SignUpInput:
 class SignInInput:
     email: str = field(description="The address of the account; upper and lower case are the same.")
     password: str = field(description="The account's password.")
-    second_factor: str | None = _optional("The code of the second factor, if the account has one.")
+    second_factor: str | None = _optional(SECOND_FACTOR)
     __repr__ = _silent
 
 
 @strawberry.input(description="Proof that the signed-in person is still the one at the keyboard.")
 class ReauthenticateInput:
     password: str = field(description="Your password.")
-    second_factor: str | None = _optional("The code of your second factor, if you have one.")
+    second_factor: str | None = _optional(SECOND_FACTOR)
     __repr__ = _silent
 
 
@@ -149,11 +153,11 @@ class CreatePracticeInput:
     idempotency_key: str | None = _optional(REPEAT)
 
 
-@strawberry.input(description="A person to add to a practice's own staff.")
+@strawberry.input(description="A person to invite to a practice's own staff.")
 class AddStaffInput:
     practice_id: strawberry.ID = field(description="The practice.")
-    email: str = field(description="The person's address; an account with it is used if there is one.")
-    name: str = field(description="The person's name, used if there is no account yet.")
+    email: str = field(description="The person's address, for your own list: they may accept under another one.")
+    name: str = field(description="The person's name, for your own list, 1 to 200 characters.")
     roles: list[strawberry.ID] = field(description="The keys of the staff roles to give: at least one.")
     idempotency_key: str | None = _optional(REPEAT)
 
@@ -184,10 +188,10 @@ class AgentInput:
     idempotency_key: str | None = _optional(REPEAT)
 
 
-@strawberry.input(description="A person to take into an agent.")
+@strawberry.input(description="A person to invite into an agent.")
 class InviteMemberInput:
     agent_id: strawberry.ID = field(description="The agent.")
-    email: str = field(description="The person's address; an account with it is used if there is one.")
-    name: str = field(description="The person's name, used if there is no account yet.")
+    email: str = field(description="The person's address, for your own list: they may accept under another one.")
+    name: str = field(description="The person's name, for your own list, 1 to 200 characters.")
     admin: bool | None = field(default=False, description="Whether the person shall look after the agent, too.")
     idempotency_key: str | None = _optional(REPEAT)

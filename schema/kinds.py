@@ -50,10 +50,17 @@ class AgentStatus(Enum):
 
 @strawberry.enum(description="Where a person stands with their agent.")
 class MemberStatus(Enum):
-    INVITED = value("invited", "Invited; has not signed in since.")
     ACTIVE = value("active", "Works for the agent.")
     SUSPENDED = value("suspended", "Stopped for a while: no access in any of the agent's practices.")
     DEPARTED = value("departed", "Left the agent; access in all of its practices is cut.")
+
+
+@strawberry.enum(description="Where an invitation stands.")
+class InvitationStatus(Enum):
+    OPEN = value("open", "Its code can be used until it expires.")
+    ACCEPTED = value("accepted", "Somebody came in with its code.")
+    EXPIRED = value("expired", "Its hour ran out. Invite again.")
+    CANCELLED = value("cancelled", "Taken back before it was used.")
 
 
 @strawberry.enum(
@@ -158,11 +165,20 @@ class BlockerCode(Enum):
     UNKNOWN_ROLE = value("unknown_role", "A granted role is no longer in the policy and gives nothing.")
 
 
+@strawberry.enum(description="What sort of second factor it is.")
+class FactorKind(Enum):
+    TOTP = value("totp", "An authenticator app, which shows another code of six digits every 30 seconds.")
+    PASSKEY = value("passkey", "A passkey of a device or a password manager. It opens the account without a password.")
+
+
 @strawberry.enum(description="The machine name of a refusal: one for each type that implements Problem.")
 class ProblemCode(Enum):
     """Here names and values are one: the `code` of the classes in `errors.py`."""
 
     TOKEN_REJECTED = value("TOKEN_REJECTED", "Letters and code do not open anything, for whatever reason.")
+    INVITATION_REJECTED = value(
+        "INVITATION_REJECTED", "The invitation's code does not open anything, for whatever reason."
+    )
     CHECK_DIGIT_MISMATCH = value("CHECK_DIGIT_MISMATCH", "A digit was misheard; no attempt was spent.")
     RATE_LIMITED = value("RATE_LIMITED", "Too many wrong attempts; wait.")
     ALREADY_ENGAGED = value("ALREADY_ENGAGED", "This agent is connected to the practice already.")

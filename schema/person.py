@@ -9,6 +9,7 @@ import strawberry
 from strawberry import field
 
 from schema.edges import connection, edge, follow
+from schema.kinds import FactorKind
 from schema.node import Node
 from schema.page import CURSOR, EDGES, NODES, Page
 from schema.policy import Role
@@ -75,6 +76,15 @@ async def _permissions(root: Any, info: strawberry.Info, practice_id: PracticeId
     return await follow(root, info, practice_id=practice_id)
 
 
+@strawberry.type(description="What you prove yourself with besides the password.")
+class Factor:
+    id: strawberry.ID = field(description="Names the factor, for `removeFactor`.")
+    kind: FactorKind = field(description="An authenticator app or a passkey.")
+    label: str = field(description="What you called it when you added it.")
+    added_at: datetime = field(description="When you began to add it.")
+    last_used_at: datetime | None = field(description="When it was last used; null if never.")
+
+
 @strawberry.type(description="You: the signed-in person, and where you belong.")
 class Viewer:
     # Who is meant: after a sign-in not yet the one the request came with.
@@ -89,3 +99,9 @@ class Viewer:
         "The keys of the permissions you hold in this practice, in alphabetical order: what a frontend shows or hides.",
         resolver=_permissions,
     )
+    factors: list[Factor] = edge("Your second factors that count, the oldest first. Nobody else sees them.")
+    second_factor_required: bool = edge(
+        "True when some of your roles give nothing now, because the policy asks for a second factor and this session "
+        "was begun without one. Let the person add one, then `reauthenticate` with it."
+    )
+    recovery_codes_left: int = edge("How many of your recovery codes are not used yet. Warn when few are left.")

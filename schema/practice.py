@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import UNSET, field
@@ -17,6 +17,9 @@ from schema.kinds import PracticeKind
 from schema.node import Node
 from schema.page import CURSOR, EDGES, NODES, Page
 from schema.person import StaffMemberConnection
+
+if TYPE_CHECKING:
+    from schema.invitation import Invitation
 
 OfEngagement = Annotated[
     strawberry.ID | None,
@@ -50,6 +53,9 @@ class Practice(Node):
     staff: StaffMemberConnection = connection(
         "Its own people, in the order in which they were added; those removed are not among them.",
         requires="staff.read",
+    )
+    invitations: list[Annotated[Invitation, strawberry.lazy("schema.invitation")]] = edge(
+        "Its open invitations to join the staff, newest first.", requires="staff.read"
     )
     engagements: EngagementConnection = edge(
         "Its arrangements with outside agents, in the order in which they began, the ended ones included.",

@@ -37,6 +37,13 @@ class TokenRejected(Problem): ...
 
 
 @strawberry.type(
+    description="This invitation does not open anything: unknown, expired, used, cancelled, or not backed by its "
+    "inviter any more. Which of them is never told; ask whoever invited you for a new one."
+)
+class InvitationRejected(Problem): ...
+
+
+@strawberry.type(
     description="The code's check digit is wrong: misheard or mistyped. No attempt was spent; ask for it once more."
 )
 class CheckDigitMismatch(Problem): ...
@@ -80,9 +87,12 @@ class NotPermitted(Problem):
     held_by: list[Role] = edge("The roles that would give it, the smallest first: ask for one of them.")
 
 
-@strawberry.type(description="Enter the password again with `reauthenticate`, then repeat the same mutation.")
+@strawberry.type(
+    description="Enter the password again with `reauthenticate`, or use a passkey with `reauthenticateWithPasskey`; "
+    "then repeat the same mutation. Changes of second factors need one in this proof, once the person has one."
+)
 class StepUpRequired(Problem):
-    max_age_seconds: int = strawberry.field(description="How long a password entry counts, in seconds.")
+    max_age_seconds: int = strawberry.field(description="How long such a proof counts, in seconds.")
 
 
 @strawberry.type(description="The policy does not let you grant this role to this holder.")

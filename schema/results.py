@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry import field
 
-from schema.agent import Agent, AgentCard, AgentMember, ConnectToken
+from schema.agent import Agent, AgentCard, ConnectToken
 from schema.engagement import Engagement, RevocationReceipt
 from schema.person import StaffMember, Viewer
 from schema.practice import Practice
@@ -94,14 +94,6 @@ class AgentSuccess:
     agent: Agent = field(description="The agent as it is now.")
 
 
-@strawberry.type(description="The agent's person is as asked.")
-class MemberSuccess:
-    member: AgentMember = field(description="The person as it is now.")
-    practices_notified: int = field(
-        description="In how many practices the person lost access and the record says so; 0 for an invitation."
-    )
-
-
 SignInResult = Annotated[
     SignInSuccess | SignInFailed | RateLimited | InvalidInput,
     strawberry.union("SignInResult", description="What signing up, signing in or entering the password again answers."),
@@ -165,13 +157,9 @@ StaffResult = Annotated[
     | NotFound
     | InvalidInput
     | IdempotencyConflict,
-    strawberry.union("StaffResult", description="What `addStaff` and `setStaffRoles` answer."),
+    strawberry.union("StaffResult", description="What `setStaffRoles` answers."),
 ]
 AgentResult = Annotated[
     AgentSuccess | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,
     strawberry.union("AgentResult", description="What `registerAgent` and `verifyAgent` answer."),
-]
-MemberResult = Annotated[
-    MemberSuccess | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,
-    strawberry.union("MemberResult", description="What `inviteMember` answers."),
 ]

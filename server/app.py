@@ -20,6 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from errors import NotFound
+from models.tenancy import NOBODY, acting_for
 from resolvers.execution import Schema
 from resolvers.remembered import Remembered
 from server import graphiql as graphiql_page
@@ -64,6 +65,10 @@ class Application(Starlette):
             self._busiest = each.cls(self._busiest, *each.args, **each.kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with acting_for(NOBODY):  # until whoever asks is known
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_busiest = scope["type"] == "http" and scope["path"] == self._path
         app = self._busiest if is_busiest else super().__call__
         if scope["type"] == "http" and self._same_again is not None:
@@ -72,7 +77,7 @@ class Application(Starlette):
             await app(scope, receive, send)
 
 
-PUBLIC_MUTATIONS = frozenset({"signUp", "signIn"})
+PUBLIC_MUTATIONS = frozenset({"signUp", "signIn", "beginPasskeySignIn", "signInWithPasskey"})
 
 
 def _now() -> datetime:

@@ -11,13 +11,22 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+import asyncpg
+from tortoise.exceptions import OperationalError
+
+from models import migrate
 from server import checks
 from server.checks import Examined, Unsafe
 from server.checks_database import Unreachable, look
 from server.findings import Outcome
 from server.settings import Settings
 
+OWNER = "name the role that owns the tables in SPAREKEY_DATABASE_OWNER_URL, which only the migrations use"
 LOGGER = logging.getLogger("sparekey.checks")
+
+
+class NotUpToDate(Exception):
+    """The tables lack what this version needs, and this role may not add it. Says what to do."""
 
 
 def examined(
@@ -36,3 +45,15 @@ def refuse_unsafe(settings: Settings, url: str, now: Callable[[], datetime]) -> 
         raise Unsafe(refusals)
     for each in checks.with_outcome(seen, Outcome.WARNING):
         LOGGER.warning("%s: %s", each.check.name, each.finding.advice)
+
+
+def bring_up_to_date(owner_url: str) -> None:
+    """Run what is missing of the migrations. Raises NotUpToDate where our role may not; of other faults checks tell."""
+    try:
+        asyncio.run(migrate.bring_up_to_date(owner_url))
+    except (asyncpg.InsufficientPrivilegeError, OperationalError) as fault:
+        if not isinstance(fault.__cause__ or fault, asyncpg.InsufficientPrivilegeError):
+            raise
+        raise NotUpToDate(f"{fault}: {OWNER}") from None
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        LOGGER.debug("no migration was run: the database did not answer")

@@ -83,6 +83,7 @@ TABLE = (
     _check("issuers", "SPAREKEY_ISSUERS: keys over https, addresses of named domains", of_settings.issuers),
     _check("proxies", "SPAREKEY_PROXIES: whose X-Forwarded-For is believed", of_settings.proxies),
     _check("graphiql", "SPAREKEY_GRAPHIQL", of_settings.graphiql),
+    _check("public url", "SPAREKEY_PUBLIC_URL: whom passkeys are for", of_settings.public_url),
     _check("sessions", "how long a session lasts", of_settings.sessions),
     _check("files", "who may read and write what lies in DATA_DIR", of_settings.files),
     _check("database tls", "SPAREKEY_DATABASE_URL: sslmode", of_settings.database_tls),

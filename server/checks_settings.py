@@ -62,6 +62,13 @@ def graphiql(settings: Settings) -> Finding:
     return warning("SPAREKEY_GRAPHIQL is on: its page loads scripts of a public CDN; write off once you are done")
 
 
+def public_url(settings: Settings) -> Finding:
+    """People without a passkey go on signing in by password, so it is no more than a warning."""
+    if settings.public_url:
+        return OK
+    return warning("write the site's address in SPAREKEY_PUBLIC_URL, as https://keys.example.org: passkeys need it")
+
+
 def sessions(settings: Settings) -> Finding:
     if settings.session_idle_seconds > IDLE_SECONDS_MOST:
         return warning(f"write at most {IDLE_SECONDS_MOST} in SPAREKEY_SESSION_IDLE_SECONDS (NIST SP 800-63B-4, 2.2.3)")

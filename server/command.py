@@ -34,6 +34,7 @@ main.add_command(doctor)
 @main.command(help="Start the server. Its settings are environment variables; see README.md.")
 def serve() -> None:
     from authz.check import PolicyRejected
+    from server.before_serving import NotUpToDate
     from server.checks import Unsafe
     from server.embedded import Embedded, EmbeddedUnavailable
     from server.manifest import ManifestRejected
@@ -46,8 +47,9 @@ def serve() -> None:
             embedded.start()
         from server import banner, before_serving, run, service
 
-        url = settings.database_url or (embedded.url if embedded else "")
+        url = settings.database_url or (embedded.application_url if embedded else "")
         app = service.build(settings, url, lambda: datetime.now(UTC))
+        before_serving.bring_up_to_date(settings.database_owner_url or (embedded.url if embedded else url))
         before_serving.refuse_unsafe(settings, url, lambda: datetime.now(UTC))
         run.serve(
             app,
@@ -56,7 +58,7 @@ def serve() -> None:
             proxies=settings.proxies,
             started=lambda: banner.show(settings, embedded is not None),
         )
-    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected, ManifestRejected, Unsafe) as refusal:
+    except (SettingsInvalid, EmbeddedUnavailable, PolicyRejected, ManifestRejected, NotUpToDate, Unsafe) as refusal:
         raise click.ClickException(str(refusal)) from None
 
 

@@ -12,6 +12,7 @@ import click
 
 from models.connection import connect, disconnect
 from models.migrate import is_current
+from models.tenancy import SERVICE
 from server.embedded import Embedded, EmbeddedUnavailable
 from server.reload import unreachable
 from server.settings import PEPPER_BYTES, SettingsInvalid, from_environment
@@ -29,7 +30,7 @@ def with_database(work: Callable[[], Awaitable[T]]) -> T:
         embedded = None if settings.database_url else Embedded(settings.data_dir)
         if embedded:
             embedded.start()
-        return asyncio.run(_connected(settings.database_url or (embedded.url if embedded else ""), work))
+        return asyncio.run(_connected(settings.database_url or (embedded.application_url if embedded else ""), work))
     except (SettingsInvalid, EmbeddedUnavailable) as refusal:
         raise click.ClickException(str(refusal)) from None
 
@@ -41,7 +42,7 @@ def without_pepper(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 async def _connected(url: str, work: Callable[[], Awaitable[T]]) -> T:
     try:
-        await connect(url, minsize=1, maxsize=2, statement_seconds=60)
+        await connect(url, minsize=1, maxsize=2, statement_seconds=60, acting=SERVICE)
         if not await is_current():
             raise click.ClickException("the database is not up to date; start the server once")
         return await work()

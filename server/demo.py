@@ -17,6 +17,8 @@ from authz.policy import Policy
 from models import User
 from models.connection import client
 from operations import agent, idempotency, member, practice, staff, stretching
+from operations.acceptance import accept_invitation
+from operations.invitation import Invited
 from schema.inputs import AddStaffInput, CreatePracticeInput, InviteMemberInput, RegisterAgentInput
 from schema.kinds import AgentKind, PracticeKind
 
@@ -122,7 +124,8 @@ async def _practice(demo: DemoPractice, people: dict[str, User], policy: Policy,
     hiring = _access(owner, policy, now, "staff.add", place, Seat("staff", frozenset({"owner"})))
     for role in STAFF:
         email = f"{role}@{demo.domain}"
-        await staff.add_staff(hiring, _new_staff(practice_id, email, role), _once(hiring))
+        invited = await staff.add_staff(hiring, _new_staff(practice_id, email, role), _once(hiring))
+        await _accept(people[email], policy, now, invited)
 
 
 def _new_staff(practice_id: UUID, email: str, role: str) -> AddStaffInput:
@@ -151,5 +154,11 @@ async def _agent(demo: DemoAgent, people: dict[str, User], policy: Policy, now: 
         admin, policy, now, "members.invite", Place(agent=agent_id), Seat("member", frozenset({"agent_admin"}))
     )
     for email in demo.members:
-        invited = InviteMemberInput(agent_id=strawberry.ID(str(agent_id)), email=email, name=_name(email))
-        await member.invite_member(inviting, agent_id, invited, _once(inviting))
+        typed = InviteMemberInput(agent_id=strawberry.ID(str(agent_id)), email=email, name=_name(email))
+        invited = await member.invite_member(inviting, agent_id, typed, _once(inviting))
+        await _accept(people[email], policy, now, invited)
+
+
+async def _accept(user: User, policy: Policy, now: datetime, invited: Invited) -> None:
+    accepting = _access(user, policy, now, "account.invitations.accept", Place())
+    await accept_invitation(accepting, invited.code, _once(accepting))

@@ -55,7 +55,7 @@ def _examined() -> Examined:
             embedded.start()
     except EmbeddedUnavailable as unavailable:
         return Examined(settings, load_policies, why_not=str(unavailable).partition("\n")[0])
-    url = settings.database_url or (embedded.url if embedded else "")
+    url = settings.database_url or (embedded.application_url if embedded else "")
     return examined(settings, url, lambda: datetime.now(UTC), load_policies)
 
 

@@ -34,6 +34,7 @@ from server.embedded_account import EmbeddedUnavailable, account_for
 __all__ = ["DATABASE", "Embedded", "EmbeddedUnavailable"]
 
 DATABASE = "sparekey"
+APPLICATION = "sparekey_app"
 SOCKET_PATH_LIMIT = 103  # bytes of a unix socket's path that every system allows (Linux 107, macOS 103)
 START_SECONDS = 60.0  # crash recovery may take its time
 STOP_SECONDS = 10.0
@@ -64,12 +65,17 @@ class Embedded:
 
     @property
     def url(self) -> str:
+        """As the superuser, who owns the tables: for migrations."""
         return self.url_of(DATABASE)
 
-    def url_of(self, database: str) -> str:
-        return (
-            f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='')}&port={postmaster.PORT}"
-        )
+    @property
+    def application_url(self) -> str:
+        """As the role that owns nothing, which the migrations make: for everything else."""
+        return self.url_of(DATABASE, APPLICATION)
+
+    def url_of(self, database: str, role: str = "postgres") -> str:
+        folder = quote(str(self.socket_folder), safe="")
+        return f"postgresql://{role}@/{database}?host={folder}&port={postmaster.PORT}"
 
     @property
     def socket_folder(self) -> Path:

@@ -36,7 +36,9 @@ Stop = Callable[[Exception], None]
 T = TypeVar("T")
 
 # They change the cookie, and only the headers of an answer can: on a connection that stays those were sent long ago.
-SESSION_MUTATIONS = frozenset({"signUp", "signIn", "signOut", "reauthenticate"})
+SESSION_MUTATIONS = frozenset(
+    {"signUp", "signIn", "signInWithPasskey", "signOut", "reauthenticate", "reauthenticateWithPasskey"}
+)
 USE_POST = "this changes the session's cookie, which only an answer to POST can set; send it by POST"
 
 

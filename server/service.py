@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 
 from models import freshness
 from models.connection import connect, disconnect
-from models.migrate import is_current, migrate
+from models.migrate import is_current
+from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import settle
 from operations import pepper, stretching
 from operations import policy as activations
@@ -28,6 +29,7 @@ from server.http_errors import Code, RequestRejected
 from server.metrics import Metrics
 from server.policy_compiler import SoundSet, sound_set
 from server.policy_folder import PolicyFolder
+from server.public_url import relying_party
 from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
 
@@ -54,6 +56,7 @@ class Service:
         )
         self.remembered = Remembered(url)
         self.issuers = _trusted(settings)
+        self.relying_party = relying_party(settings.public_url)
         self.warm_up: asyncio.Task[None] | None = None
         self.pruning: asyncio.Task[None] | None = None
 
@@ -61,10 +64,10 @@ class Service:
         """Open the database, bring it up to date, agree on the policy in force, and fill an empty one for a demo."""
         pepper.use(self.settings.pepper)
         await connect(self.url, minsize=self.settings.pool_min, maxsize=self.settings.pool_max)
-        await migrate()
         await self._agree()
         if self.settings.development:
-            await load_demo(self.follower.in_force.policy, self.clock())
+            with acting_for(SERVICE):
+                await load_demo(self.follower.in_force.policy, self.clock())
         self.follower.listen()
         self.folder.start()
         if self.issuers is not None:
@@ -113,6 +116,7 @@ class Service:
         context = Context(
             request, known.policy, known.activated_at, sessions, follow=self.follower.at, remembered=self.remembered
         )
+        context.relying_party = self.relying_party
         if context.recall():
             return context
         try:

@@ -16,7 +16,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from server import issuer_settings
+from server import issuer_settings, public_url
 from server.database_url import is_in_the_open
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -37,6 +37,7 @@ class SettingsInvalid(Exception):
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str | None = field(repr=False)  # None: the embedded PostgreSQL; may hold a password
+    database_owner_url: str | None = field(repr=False)  # the role that owns the tables, for migrations
     database_in_the_open: bool  # the way to it may be a network, and not encrypted
     database_plaintext: bool  # which somebody has allowed
     data_dir: Path
@@ -55,6 +56,7 @@ class Settings:
     pool_max: int
     session_idle_seconds: int
     session_absolute_seconds: int
+    public_url: str | None  # the site's origin, which passkeys are made for
 
     @property
     def development(self) -> bool:
@@ -72,6 +74,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     url = _database_url(given)
     return Settings(
         database_url=url,
+        database_owner_url=_database_url(given, "SPAREKEY_DATABASE_OWNER_URL"),
         database_in_the_open=url is not None and is_in_the_open(url, given),
         database_plaintext=_switch(given, "SPAREKEY_DATABASE_PLAINTEXT", False),
         data_dir=data_dir,
@@ -90,6 +93,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         pool_max=pool_max,
         session_idle_seconds=idle,
         session_absolute_seconds=absolute,
+        public_url=_public_url(given, mode),
     )
 
 
@@ -109,6 +113,15 @@ def _number(given: Mapping[str, str], variable: str, default: int, least: int, m
     if not (text.isascii() and text.isdigit() and least <= int(text[:12]) <= most):
         raise SettingsInvalid(variable, f"write a whole number from {least} to {most}")
     return int(text)
+
+
+def _public_url(given: Mapping[str, str], mode: str) -> str | None:
+    default = f"http://localhost:{_number(given, 'PORT', 8000, 1, 65535)}" if mode == "development" else ""
+    text = given.get("SPAREKEY_PUBLIC_URL", default)
+    origin = public_url.origin_of(text)
+    if text and origin is None:
+        raise SettingsInvalid("SPAREKEY_PUBLIC_URL", public_url.INSTEAD)
+    return origin
 
 
 def _folder(given: Mapping[str, str], variable: str, default: Path) -> Path:
@@ -154,17 +167,17 @@ def _graphiql(given: Mapping[str, str], mode: str, documents_only: bool) -> bool
     return wanted
 
 
-def _database_url(given: Mapping[str, str]) -> str | None:
-    url = given.get("SPAREKEY_DATABASE_URL", "").strip()
+def _database_url(given: Mapping[str, str], variable: str = "SPAREKEY_DATABASE_URL") -> str | None:
+    url = given.get(variable, "").strip()
     if not url:
         return None
     instead = "write postgresql://user:password@host:5432/database"
     try:
         parts = urlsplit(url)
     except ValueError:  # its text repeats a part of the URL
-        raise SettingsInvalid("SPAREKEY_DATABASE_URL", instead) from None
+        raise SettingsInvalid(variable, instead) from None
     if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
-        raise SettingsInvalid("SPAREKEY_DATABASE_URL", instead)
+        raise SettingsInvalid(variable, instead)
     return url
 
 

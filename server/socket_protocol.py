@@ -11,6 +11,7 @@
   it still sends is no mistake of its own.
 - A text that is no UTF-8 is the client's fault. It is not logged as ours.
 - Closing waits until all is sent, for ever, when the client reads nothing. Here it is cut off.
+- The library writes every header, and so cookies and keys, to the log where that is set to DEBUG. It does not here.
 - When the server stops, clients are told 1001, going away (uvicorn says 1012), and may confirm it.
 """
 
@@ -34,6 +35,7 @@ STOP_SECONDS = 1.0  # for the client to confirm the end, when the server stops
 class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.conn.debug = False
         self.close_timeout = float(limits.of("socket_close_seconds"))
         self._unparsed = bytearray()
         self._next_piece: asyncio.Handle | None = None

@@ -54,12 +54,17 @@ def verification(scene: Scene, operator_email: str, operator_password: str) -> t
 def _invited(scene: Scene, agent: Agent) -> Person:
     """Ben, who has no account when he is invited."""
     story = scene.story
-    story.tell("Ada invites Ben, who has no account yet. He is INVITED until he signs up; then he is ACTIVE.")
-    ben = scene.person("Ben")
-    selection = "member { status admin user { email } }"
-    invited = agent.admin.does("inviteMember", selection, agentId=agent.id, email=ben.email, name="Ben")["member"]
-    story.same("Ben's membership", invited, {"status": "INVITED", "admin": False, "user": {"email": ben.email}})
+    story.tell("Ada invites Ben, who has no account yet, and hands him the code that she is shown once.")
+    typed = {"agentId": agent.id, "email": "ben@bright.example", "name": "Ben"}
+    invited = agent.admin.does("inviteMember", "code invitation { status admin email }", **typed)
+    offer = {"status": "OPEN", "admin": False, "email": "ben@bright.example"}
+    story.same("the invitation", invited["invitation"], offer)
+    story.tell("Ben signs up under an address of his own, sees who invites him to what, and accepts.")
     ben = scene.sign_up("Ben")
+    card = ben.does("previewInvitation", "card { invitedBy agentName }", code=invited["code"])["card"]
+    story.same("who invites Ben", card, {"invitedBy": "Ada", "agentName": "Bright Billing"})
+    story.screen(f"{card['invitedBy']} invites you to work for {card['agentName']}")
+    ben.does("acceptInvitation", "member { status }", code=invited["code"])
     mine = ben.ask("{ viewer { memberOf(first: 10) { nodes { status agent { id } } } } }")["memberOf"]["nodes"]
     story.same("the agents Ben works for", mine, [{"status": "ACTIVE", "agent": {"id": agent.id}}])
     return ben

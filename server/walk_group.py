@@ -50,8 +50,8 @@ def _refuse(northside: Practice, token: Token, agent: Agent) -> None:
 
 def _staff_account(scene: Scene, northside: Practice, rita: Person) -> None:
     story = scene.story
-    story.tell("She adds Rita as plain staff, with Rita's own login. No agreement; HIPAA training falls due.")
-    staff = hire(northside, rita.email, rita.name, "scheduler")
+    story.tell("She invites Rita to the staff, who accepts with her own login. No agreement; training falls due.")
+    staff = hire(northside, rita, "scheduler")
     training = staff["training"]
     days = {(datetime.now(UTC) + timedelta(days=day)).date().isoformat() for day in (-1, 0, 1)}
     story.true("Rita's training", training["dueOn"] in days, training, "due today")

@@ -27,7 +27,7 @@ MAPLE_RECORD = (
     "practice.created",
     *("engagement.started", "engagement.roles_set"),  # Bright Billing, Biller
     *("engagement.started", "engagement.roles_set"),  # Dana, Scheduler
-    *("staff.added", "staff.added"),  # Max and Sam
+    *("staff.invited", "staff.added", "staff.invited", "staff.added"),  # Sam and Max
     *("engagement.roles_set", "engagement.roles_set"),  # Dana, Manager: granted, confirmed
     *("engagement.ended", "engagement.started"),  # Bright Billing, out and in again
 )
@@ -95,9 +95,10 @@ def _agent_side(scene: Scene, desk: Desk, company: Company, billing: dict[str, A
 
 
 def _hired(scene: Scene, practice: Practice, name: str, role: str) -> Person:
-    """Somebody of the practice's staff, who signs up after being added."""
-    hire(practice, scene.person(name).email, name, role)
-    return scene.sign_up(name)
+    """Somebody of the practice's staff, who signs up and then accepts the owner's invitation."""
+    person = scene.sign_up(name)
+    hire(practice, person, role)
+    return person
 
 
 def manager_role(scene: Scene, maple: Practice, desk: Desk) -> None:

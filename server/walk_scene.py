@@ -99,10 +99,12 @@ def found(owner: Person, name: str, kind: str) -> Practice:
     return Practice(made["id"], name, owner)
 
 
-def hire(practice: Practice, email: str, name: str, role: str) -> dict[str, Any]:
+def hire(practice: Practice, person: Person, role: str) -> dict[str, Any]:
+    """The owner invites; the person, who is signed in, is handed the code and accepts."""
+    typed = {"practiceId": practice.id, "email": person.email, "name": person.name, "roles": [role]}
+    code = practice.owner.does("addStaff", "code", **typed)["code"]
     selection = "staff { active roles { key } training { lastCompletedOn dueOn overdue } }"
-    typed = {"practiceId": practice.id, "email": email, "name": name, "roles": [role]}
-    staff: dict[str, Any] = practice.owner.does("addStaff", selection, **typed)["staff"]
+    staff: dict[str, Any] = person.does("acceptInvitation", selection, code=code)["staff"]
     practice.owner.story.same("the new member of the staff", (staff["active"], staff["roles"]), (True, [{"key": role}]))
     return staff
 

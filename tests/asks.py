@@ -24,8 +24,12 @@ PLACES = {
     "agent": SIDES,
     "token": SIDES,
     "api_key": SIDES,
+    "factor": SIDES,
+    "enrolment": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
+    "invitation": SIDES,
+    "agent_offer": SIDES,
     "user": SIDES,
     "event": SIDES,
     "agent_event": SIDES,
@@ -33,6 +37,7 @@ PLACES = {
 }
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
+REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
     "practices": "{ practices { totalCount } }",
@@ -41,13 +46,19 @@ PLAIN = {
     "roles": "{ roles { key } }",
     "policy": "{ policy { __typename } }",
     "signOut": "mutation { signOut }",
+    **{
+        name: f"mutation {{ {name} {{ __typename ... on Problem {{ problem: code message }} {REFUSED} }} }}"
+        for name in ("renewRecoveryCodes", "beginPasskey", "beginPasskeySignIn", "beginPasskeyReauthentication")
+    },
 }
 # Edges that say `requires` or show only a part, by the object they start from.
 EDGES = {
     "Practice.staff": ("practice", "staff { totalCount }"),
     "Practice.engagements": ("practice", "engagements { totalCount }"),
+    "Practice.invitations": ("practice", "invitations { id }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
     "Agent.members": ("agent", "members { totalCount }"),
+    "Agent.invitations": ("agent", "invitations { id }"),
     "Agent.apiKeys": ("agent", "apiKeys(live: false) { id }"),
     "Agent.tokens": ("agent", "tokens(live: false) { id }"),
     "Agent.engagements": ("agent", "engagements { totalCount }"),
@@ -57,6 +68,12 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "signUp": (None, "", {"name": "Fresh", "email": "fresh@nowhere.example", "password": PASSWORD}),
     "signIn": (None, "", {"email": "clerk@elm.example", "password": PASSWORD}),
     "reauthenticate": (None, "", {"password": PASSWORD}),
+    "beginTotp": (None, "", {"label": "Phone"}),
+    "confirmTotp": ("enrolment", "factorId", {}),
+    "removeFactor": ("factor", "factorId", {}),
+    "finishPasskey": (None, "", {"label": "Laptop"}),
+    "signInWithPasskey": (None, "", {}),
+    "reauthenticateWithPasskey": (None, "", {}),
     "createPractice": (None, "", {"name": "Fresh", "kind": "INDEPENDENT_THERAPIST", "incorporated": False}),
     "registerAgent": (
         None,
@@ -74,6 +91,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "setStaffRoles": ("staff", "staffId", {"roles": ["biller"]}),
     "verifyAgent": ("agent", "agentId", {}),
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
+    "cancelInvitation": ("invitation", "invitationId", {}),
+    "previewInvitation": (None, "", {}),
+    "acceptInvitation": (None, "", {}),
     "issueToken": ("agent", "agentId", {}),
     "cancelToken": ("token", "tokenId", {}),
     "createApiKey": ("agent", "agentId", {"label": "Fresh", "scopes": ["tokens.read"]}),
@@ -92,6 +112,7 @@ ROOTS: dict[str, GraphQLField] = {
     for name, field in root.fields.items()
 }
 HELD_BY = {"NotPermitted": "permission heldBy { key }", "InvalidInput": "field"}
+INVITED = ("previewInvitation", "acceptInvitation")
 REDEEMING = ("previewToken", "connectAgent")
 
 
@@ -112,6 +133,9 @@ def all_asks(world: World) -> Iterator[Ask]:
     for field, document in PLAIN.items():
         yield Ask(field, "", "-", document, {}, document.startswith("mutation"))
     yield from _reads(world)
+    for place in SIDES:
+        typed = {"invitationId": _id(world, "agent_offer", place)}
+        yield _mutation(world, "cancelInvitation", "agent_offer", place, typed)
     for field, (kind, name, rest) in MUTATIONS.items():
         for place in PLACES[kind] if kind else ("-",):
             yield _mutation(world, field, kind or "", place, {name: _id(world, kind, place)} | rest if kind else rest)
@@ -139,8 +163,11 @@ def _of_each_place(world: World, field: str, kind: str, document: str) -> Iterat
 
 
 def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, Any]) -> Ask:
+    typed |= world.factors.get(field, {})
     if field in REDEEMING:
         typed |= {"letters": world.letters, "code": world.code}
+    if field in INVITED:
+        typed |= {"code": world.invitation}
     if field == "createApiKey":
         typed["memberId"] = world.ids["member own"]
     if field == "connectAgent":

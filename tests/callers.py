@@ -7,18 +7,36 @@ expired (in its days of grace) or ended. A fifth belongs to somebody else (`othe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pyotp
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
+
 from authz.scopes import carriable
-from models import AgentMember, Agreement, ApiKey, Assignment, AuditEvent, Engagement, StaffMember, User
+from models import (
+    AgentMember,
+    Agreement,
+    ApiKey,
+    Assignment,
+    AuditEvent,
+    Engagement,
+    Factor,
+    PasskeyChallenge,
+    Session,
+    StaffMember,
+    User,
+)
 from models.identifier import uuid7
-from operations import stretching
+from operations import stretching, totp
+from tests.authenticator import Authenticator
 from tests.keys import made, program
-from tests.town import COOKIE, Agency, Client, House, Town
+from tests.town import COOKIE, INVITED, SITE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
+SECRET = pyotp.random_base32()
+CHALLENGE = bytes_to_base64url(bytes(range(32)))
 WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}
 STAFF = {
     "manager": "manager",
@@ -58,7 +76,9 @@ class World:
     references: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     letters: str = ""
+    invitation: str = ""  # the code of one to the staff of the practice
     code: str = ""
+    factors: dict[str, dict[str, Any]] = field(default_factory=dict)  # what mutations about them are given
 
     def browser(self, caller: str) -> Client:
         """The caller's browser with the session it began with."""
@@ -79,7 +99,9 @@ async def build(town: Town) -> World:
     await _engage_all(world, houses, agents)
     await _name_callers(world, houses, agents)
     await _people(world, houses, agents)
+    await _invitations(world, houses, agents)
     await _events(world)
+    await _factors(world)
     world.ids |= {f"{kind} unknown": str(uuid7()) for kind in {key.split()[0] for key in world.ids}}
     newcomer = await town.agency("Newcomer Billing")
     world.ids["agent newcomer"] = newcomer.id
@@ -194,6 +216,18 @@ async def _people(world: World, houses: dict[str, House], agents: dict[str, Agen
     world.ids["staff removed"] = str(removed.id)
 
 
+async def _invitations(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:
+    """One to the staff and one into the agent on either side."""
+    typed: dict[str, Any] = {"email": "fresh@nowhere.example", "name": "Fresh"}
+    for place in ("own", "other"):
+        house, agent = houses[place], agents[place]
+        hired = await house.owner.do("addStaff", INVITED, practiceId=house.id, roles=["scheduler"], **typed)
+        joined = await agent.admin.do("inviteMember", INVITED, agentId=agent.id, **typed)
+        world.ids |= {f"invitation {place}": hired["invitation"]["id"]}
+        world.ids |= {f"agent_offer {place}": joined["invitation"]["id"]}
+        world.invitation = world.invitation or hired["code"]
+
+
 async def _events(world: World) -> None:
     """An audit event of each kind of chain: a practice's, an agent's, a person's."""
     for place in ("own", "other"):
@@ -207,3 +241,32 @@ async def _events(world: World) -> None:
     assert await stranger.ask("mutation { signOut }")
     of_person = await AuditEvent.get(chain_id=UUID(stranger.user_id))
     world.ids["person_event stranger"] = str(of_person.id)
+
+
+async def _factors(world: World) -> None:
+    """The stranger signed in with an app, began to add another, and holds a passkey's answer to every challenge."""
+    now, stranger, device = world.town.clock.now, UUID(world.callers["stranger"].user_id), Authenticator()
+    clerk = await User.get(email="clerk@harbour.example")
+    await Session.filter(user_id=stranger).update(second_factor=True)
+    for place, user_id in (("own", stranger), ("other", clerk.id)):
+        for kind, since in (("factor", now), ("enrolment", None)):
+            key = uuid7()
+            made: dict[str, Any] = {"kind": "totp", "label": "Phone", "secret": totp.seal(key, SECRET), "added_at": now}
+            await Factor.create(id=key, user_id=user_id, confirmed_at=since, **made)
+            world.ids[f"{kind} {place}"] = str(key)
+    world.factors["confirmTotp"] = {"code": pyotp.TOTP(SECRET).at(now)}
+    options = {"challenge": CHALLENGE, "user": {"id": bytes_to_base64url(stranger.bytes)}, "rp": {"id": SITE.id}}
+    world.factors["finishPasskey"] = await _answered("enrol", stranger, now, Authenticator().create(options))
+    device.create(options)
+    passkey: dict[str, Any] = {"credential_id": device.credential_id, "public_key": device.public_key()}
+    await Factor.create(user_id=stranger, kind="passkey", label="Laptop", added_at=now, confirmed_at=now, **passkey)
+    signed = device.get({"challenge": CHALLENGE, "rpId": SITE.id})
+    world.factors["signInWithPasskey"] = await _answered("sign_in", None, now, signed)
+    world.factors["reauthenticateWithPasskey"] = await _answered("reauthenticate", stranger, now, signed)
+
+
+async def _answered(purpose: str, user_id: UUID | None, now: datetime, credential: dict[str, Any]) -> dict[str, Any]:
+    challenge = base64url_to_bytes(CHALLENGE)
+    times: dict[str, Any] = {"made_at": now, "expires_at": now + timedelta(minutes=5)}
+    made = await PasskeyChallenge.create(purpose=purpose, user_id=user_id, challenge=challenge, **times)
+    return {"challengeId": str(made.id), "credential": credential}

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.authenticator import Authenticator
+from tests.factors import ADDED, BEGUN, REMOVED, Person, asked, begin, enrolled
 from tests.keys import MADE, made, member_of
 from tests.stored import rows
-from tests.town import RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
+from tests.town import INVITED, RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
 
 PASSWORD = "correct horse"
 PREVIEWED = "... on PreviewTokenSuccess { agent { agentId } }"
@@ -51,7 +53,7 @@ async def create_practice(town: Town) -> Change:
 async def add_staff(town: Town) -> Change:
     elm = await town.practice()
     typed = {"practiceId": elm.id, "email": "bea@elm.example", "name": "Bea", "roles": ["manager"]}
-    return Change(elm.owner, typed, "... on StaffSuccess { staff { id } }", "staff.added", {"roles": ["auditor"]})
+    return Change(elm.owner, typed, INVITED, "staff.invited", {"roles": ["auditor"]})
 
 
 async def set_staff_roles(town: Town) -> Change:
@@ -86,8 +88,30 @@ async def verify_agent(town: Town) -> Change:
 async def invite_member(town: Town) -> Change:
     acme = await town.agency()
     typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New", "admin": True}
-    selection = "... on MemberSuccess { member { id admin } }"
-    return Change(acme.admin, typed, selection, "member.invited", {"email": "admin@acme.example"})
+    return Change(acme.admin, typed, INVITED, "member.invited", {"email": "admin@acme.example"})
+
+
+async def cancel_invitation(town: Town) -> Change:
+    change = await invite_member(town)
+    invited = await change.client.do("inviteMember", INVITED, **change.typed)
+    selection = "... on CancelInvitationSuccess { invitation { id status } }"
+    nothing = {"invitationId": "01975f0e-0000-7000-8000-000000000001"}
+    typed = {"invitationId": invited["invitation"]["id"]}
+    return Change(change.client, typed, selection, "invitation.cancelled", nothing)
+
+
+async def accept_invitation(town: Town) -> Change:
+    change = await invite_member(town)
+    invited = await change.client.do("inviteMember", INVITED, **change.typed)
+    selection = "... on AcceptInvitationSuccess { member { id admin status } }"
+    client, nothing = await town.person("new@elsewhere.example"), {"code": "x" * 43}
+    return Change(client, {"code": invited["code"]}, selection, "member.joined", nothing)
+
+
+async def preview_invitation(town: Town) -> Change:
+    change = await accept_invitation(town)
+    selection = "... on PreviewInvitationSuccess { card { invitedBy agentName } }"
+    return Change(change.client, change.typed, selection, None, change.spoiled)
 
 
 async def issue_token(town: Town) -> Change:
@@ -169,14 +193,76 @@ async def revoke_agent(town: Town) -> Change:
     return Change(elm.owner, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", nothing)
 
 
-WITHOUT_A_KEY = {"signUp": sign_up, "signIn": sign_in, "reauthenticate": reauthenticate, "previewToken": preview_token}
+async def begin_totp(town: Town) -> Change:
+    return Change(await town.person("ann@elm.example"), {"label": "Phone"}, BEGUN, "factor.begun", {"label": ""})
+
+
+async def confirm_totp(town: Town) -> Change:
+    ann = Person(town, await town.person("ann@elm.example"))
+    begun = await begin(ann.client)
+    ann.secret = begun["secret"]
+    typed = {"factorId": begun["factorId"], "code": ann.code()}
+    return Change(ann.client, typed, ADDED, "factor.added", {"code": "none"})
+
+
+async def remove_factor(town: Town) -> Change:
+    ann = await enrolled(town, password=False)
+    await rows("UPDATE sessions SET second_factor = TRUE")
+    nobodys = {"factorId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(ann.client, {"factorId": ann.factor_id}, REMOVED, "factor.removed", nobodys)
+
+
+async def _passkey(town: Town) -> tuple[Client, Authenticator, dict[str, Any]]:
+    """A person about to add a passkey."""
+    ann, device = await town.person("ann@elm.example"), Authenticator()
+    begun = await asked(ann, "beginPasskey")
+    typed = {"challengeId": begun["challengeId"], "credential": device.create(begun["options"]), "label": "Laptop"}
+    return ann, device, typed
+
+
+async def finish_passkey(town: Town) -> Change:
+    ann, _, typed = await _passkey(town)
+    return Change(ann, typed, ADDED, "factor.added", {"label": ""})
+
+
+async def sign_in_with_passkey(town: Town) -> Change:
+    return await _with_passkey(town, "beginPasskeySignIn")
+
+
+async def reauthenticate_with_passkey(town: Town) -> Change:
+    return await _with_passkey(town, "beginPasskeyReauthentication")
+
+
+async def _with_passkey(town: Town, mutation: str) -> Change:
+    ann, device, typed = await _passkey(town)
+    await ann.do("finishPasskey", "", **typed)
+    begun = await asked(ann, mutation)
+    typed = {"challengeId": begun["challengeId"], "credential": device.get(begun["options"])}
+    return Change(ann, typed, "", "user.signed_in", {"challengeId": ""})
+
+
+WITHOUT_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
+    "signUp": sign_up,
+    "signIn": sign_in,
+    "reauthenticate": reauthenticate,
+    "previewToken": preview_token,
+    "previewInvitation": preview_invitation,
+    "beginTotp": begin_totp,
+    "confirmTotp": confirm_totp,
+    "finishPasskey": finish_passkey,
+    "signInWithPasskey": sign_in_with_passkey,
+    "reauthenticateWithPasskey": reauthenticate_with_passkey,
+}
 WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "createPractice": create_practice,
     "addStaff": add_staff,
     "setStaffRoles": set_staff_roles,
+    "removeFactor": remove_factor,
     "registerAgent": register_agent,
     "verifyAgent": verify_agent,
     "inviteMember": invite_member,
+    "acceptInvitation": accept_invitation,
+    "cancelInvitation": cancel_invitation,
     "issueToken": issue_token,
     "cancelToken": cancel_token,
     "createApiKey": create_api_key,

@@ -20,14 +20,16 @@ import pytest
 
 from models import connection, migrate
 from models.asyncpg_client import AsyncpgClient
+from models.tenancy import SERVICE
 from models.unit_of_work import settle
 from operations import stretching
-from server.embedded import Embedded
+from server.embedded import APPLICATION, Embedded
 from tests.callers import World
 from tests.canary import CANARY, Canary, Ear
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
+from tests.stored import as_application
 from tests.town import Agency, Client, Clock, House, Town, build
 
 TEMPLATE = "template_sparekey"
@@ -52,9 +54,10 @@ async def template(postgres: Embedded) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not await query(postgres.url, f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
             await query(postgres.url, f"CREATE DATABASE {TEMPLATE}")
-            await connection.connect(postgres.url_of(TEMPLATE))
+            await connection.connect(postgres.url_of(TEMPLATE), acting=SERVICE)
             await migrate.migrate()
             await connection.disconnect()
+            await query(postgres.url, f"GRANT SET ON PARAMETER deadlock_timeout TO {APPLICATION}")  # a test waits less
     finally:
         os.close(lock)
     return TEMPLATE
@@ -70,7 +73,10 @@ async def database_url(postgres: Embedded, template: str, worker_id: str) -> str
 
 @pytest.fixture(scope="session")
 async def pool(database_url: str) -> AsyncIterator[AsyncpgClient]:
-    await connection.connect(database_url, minsize=2, maxsize=20)  # races in tests are run by 16 at once
+    """As the application's role. What a test reads and writes itself, past the API, the service does."""
+    await connection.connect(
+        as_application(database_url), minsize=2, maxsize=20, acting=SERVICE
+    )  # races in tests are run by 16 at once
     yield connection.client()
     await connection.disconnect()
 

@@ -22,6 +22,7 @@ import httpx2
 from models.identifier import uuid7
 from operations.session import reference_hash
 from tests.canary import CANARY, HOOKS
+from tests.stored import as_application
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
@@ -32,7 +33,7 @@ ASKED = "{ policy { digest } }"
 
 def environment(url: str, **more: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("SPAREKEY_", "DATA_DIR", "PORT"))}
-    return {**own, "SPAREKEY_DATABASE_URL": url, **more}
+    return {**own, "SPAREKEY_DATABASE_URL": as_application(url), "SPAREKEY_DATABASE_OWNER_URL": url, **more}
 
 
 def free_port() -> int:

@@ -11,7 +11,8 @@ from models.asyncpg_client import AsyncpgClient
 from models.connection import readers
 
 # What the driver sends for itself: a connection comes back to the pool, or meets a type for the first time.
-ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'")
+# And what says for whom a statement asks: one small message, which no table is read for.
+ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", "sparekey.acting")
 
 
 @asynccontextmanager

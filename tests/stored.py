@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import asyncpg
 import orjson
 
 from models.connection import client
 from operations.record import GENESIS, event_hash
+from server.embedded import APPLICATION
+
+
+def as_application(url: str) -> str:
+    """The address of a database for the role that owns nothing."""
+    return re.sub(r"//\w+@", f"//{APPLICATION}@", url, count=1)
 
 
 async def rows(statement: str, *values: Any) -> list[dict[str, Any]]:
     """The rows that a statement gives, by column."""
     return [dict(row) for row in await client().execute_query_dict(statement, list(values))]
+
+
+async def as_owner(statement: str) -> None:
+    """What the application's role may not do, done by the tables' owner."""
+    session = await asyncpg.connect(client().dsn.replace(f"{APPLICATION}@", "postgres@", 1))
+    try:
+        await session.execute(statement)
+    finally:
+        await session.close()
 
 
 async def events(type: str | None = None) -> list[dict[str, Any]]:

@@ -39,16 +39,31 @@ OTHERWISE = {
     "signIn.secondFactor": "ok",
     "reauthenticate.password": "SIGN_IN_FAILED",
     "reauthenticate.secondFactor": "ok",
+    "finishPasskey.challengeId": "NOT_FOUND",
+    "signInWithPasskey.challengeId": "SIGN_IN_FAILED",
+    "reauthenticateWithPasskey.challengeId": "SIGN_IN_FAILED",
     "previewToken.letters": "TOKEN_REJECTED",
     "previewToken.code": "CHECK_DIGIT_MISMATCH",
     "connectAgent.letters": "TOKEN_REJECTED",
     "connectAgent.code": "CHECK_DIGIT_MISMATCH",
     "connectAgent.confirmAgentId": "AGENT_CONFIRMATION_MISMATCH",
+    "previewInvitation.code": "INVITATION_REJECTED",
+    "acceptInvitation.code": "INVITATION_REJECTED",
     "addStaff.roles.0": "UNKNOWN_ROLE",
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
 }
-IDS = ("practiceId", "agentId", "memberId", "tokenId", "apiKeyId", "staffId", "engagementId")  # NOT_FOUND
+IDS = (
+    "practiceId",
+    "agentId",
+    "memberId",
+    "tokenId",
+    "apiKeyId",
+    "staffId",
+    "invitationId",
+    "factorId",
+    "engagementId",
+)  # NOT_FOUND
 
 
 PLACES = {place.name: place for place in places()}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from operations import stretching
-from tests.stored import events, rows
+from tests.stored import as_owner, events, rows
 from tests.town import START, Agency, Client, House, Town, build, wrong
 
 GUESS = ("BCDF", "123456789018")  # the check digit is right
@@ -275,11 +275,11 @@ async def test_when_the_counts_cannot_be_read_nothing_is_verified(
     typed = {"practiceId": elm_street.id, "letters": letters, "code": code}
     verified: list[object] = []
     monkeypatch.setattr(stretching, "code_matches", lambda *given: verified.append(given))
-    await rows("ALTER TABLE attempt_budgets RENAME TO elsewhere")
+    await as_owner("ALTER TABLE attempt_budgets RENAME TO elsewhere")
     try:
         document = "mutation ($input: PreviewTokenInput!) { previewToken(input: $input) { __typename } }"
         assert (await elm_street.owner.refusal(document, input=typed))["extensions"]["code"] == "INTERNAL"
     finally:
-        await rows("ALTER TABLE elsewhere RENAME TO attempt_budgets")
+        await as_owner("ALTER TABLE elsewhere RENAME TO attempt_budgets")
     assert verified == []
     assert (await rows("SELECT attempts FROM connect_tokens"))[0]["attempts"] == 0

@@ -16,7 +16,7 @@ from operations import stretching
 from operations.spelling import ALPHABET
 from tests.cancellation import CancelledAt, cancel_at_every_await
 from tests.conftest import all_given_back
-from tests.stored import chains_hold, copied, rows
+from tests.stored import as_owner, chains_hold, copied, rows
 from tests.town import Agency, House, Town
 
 LETTERS = ("".join(letters) for letters in product(ALPHABET, repeat=4))
@@ -163,6 +163,6 @@ async def test_revoking_cut_off_at_any_await_is_done_or_was_never_begun(
 
 async def begin_again() -> None:
     """The engagement as it was before it was revoked."""
-    await rows("DELETE FROM revocation_receipts")
+    await as_owner("DELETE FROM revocation_receipts")
     await rows("UPDATE engagements SET ended_at = NULL, ended_by_id = NULL, end_reason = NULL, version = 2")
     await rows("UPDATE role_grants SET removed_at = NULL, removed_by_id = NULL")

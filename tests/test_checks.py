@@ -23,6 +23,7 @@ from server.settings import PEPPER_BYTES, Settings, SettingsInvalid, from_enviro
 from tests.conftest import query
 from tests.policy_variants import variant
 from tests.policy_workers import CHECKOUT, PEPPER, SPAREKEY, environment, free_port, serving
+from tests.stored import as_application
 
 REMOTE = "postgresql://sparekey:hunter2-hunter2@db.example/sparekey"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -35,6 +36,7 @@ OK, WARNING, REFUSED, SKIPPED = Outcome
 
 def settings_of(folder: Path, production: bool = True, /, **given: str) -> Settings:
     mode = {"SPAREKEY_MODE": "production", "SPAREKEY_PEPPER": PEPPER} if production else {}
+    mode |= {"SPAREKEY_PUBLIC_URL": "https://keys.example.org"} if production else {}
     own = {"DATA_DIR": str(folder), "SPAREKEY_POLICIES": str(CHECKOUT / "policies"), **mode}
     return from_environment(own | given)
 
@@ -64,6 +66,8 @@ def test_ordinary_settings_and_an_ordinary_database_leave_nothing_to_say(tmp_pat
         ({"SPAREKEY_PROXIES": "::/0"}, "proxies", REFUSED, WARNING),
         ({"SPAREKEY_PROXIES": "10.0.0.0/8"}, "proxies", OK, OK),
         ({"SPAREKEY_GRAPHIQL": "on"}, "graphiql", WARNING, OK),
+        ({"SPAREKEY_PUBLIC_URL": " "}, "public url", WARNING, OK),
+        ({"SPAREKEY_PUBLIC_URL": "HTTPS://Keys.Example.org:443/"}, "public url", OK, OK),
         ({"SPAREKEY_SESSION_IDLE_SECONDS": "3601"}, "sessions", WARNING, WARNING),
         ({"SPAREKEY_SESSION_ABSOLUTE_SECONDS": "86401"}, "sessions", WARNING, WARNING),
         ({"SPAREKEY_SESSION_IDLE_SECONDS": "3600", "SPAREKEY_SESSION_ABSOLUTE_SECONDS": "86400"}, "sessions", OK, OK),
@@ -259,7 +263,7 @@ async def test_a_database_that_is_not_there_is_a_sentence_without_the_url(tmp_pa
 
 
 def test_every_check_says_what_it_looks_at_and_every_advice_is_one_line(tmp_path: Path) -> None:
-    assert len({check.name for check in checks.TABLE}) == len(checks.TABLE) == 18
+    assert len({check.name for check in checks.TABLE}) == len(checks.TABLE) == 19
     assert all(check.looks_at for check in checks.TABLE)
     bad = replace(
         WELL, version=9, encoding="x", fsync="off", full_page_writes="off", synchronous_commit="off", owner=True
@@ -304,12 +308,12 @@ async def test_warnings_are_in_the_log_once_and_the_server_serves(own_url: str, 
 
 
 async def test_doctor_prints_every_check_and_no_secret(own_url: str, tmp_path: Path) -> None:
-    own = environment(own_url, DATA_DIR=str(tmp_path), SPAREKEY_MODE="production", SPAREKEY_PEPPER=PEPPER)
-    code, said = await sparekey("doctor", **own)
-    assert code == 2  # the tests' role is a superuser
+    more = {"SPAREKEY_MODE": "production", "SPAREKEY_PEPPER": PEPPER, "SPAREKEY_PUBLIC_URL": "https://keys.example.org"}
+    code, said = await sparekey("doctor", **environment(own_url, DATA_DIR=str(tmp_path), **more))
+    assert code == 0
     assert [line.split("  ")[0] for line in said.splitlines()] == [check.name for check in checks.TABLE]
     (role,) = [line for line in said.splitlines() if line.startswith("role")]
-    assert role.split()[1] == "WARNING"
+    assert role.split()[1] == "OK"
     assert PEPPER not in said
     assert own_url not in said
 
@@ -342,7 +346,8 @@ async def test_doctor_says_what_else_would_stop_the_start(
 def test_refusals_are_raised_and_warnings_logged(
     tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refuse_unsafe(settings_of(tmp_path, SPAREKEY_GRAPHIQL="on"), database_url, lambda: datetime.now(UTC))
-    assert [record.name for record in caplog.records] == ["sparekey.checks", "sparekey.checks"]
+    url = as_application(database_url)
+    refuse_unsafe(settings_of(tmp_path, SPAREKEY_GRAPHIQL="on"), url, lambda: datetime.now(UTC))
+    assert [record.name for record in caplog.records] == ["sparekey.checks"]
     with pytest.raises(Unsafe, match=r"^clock: it is 600 s ahead of ours: set both machines by NTP$"):
-        refuse_unsafe(settings_of(tmp_path), database_url, lambda: datetime.now(UTC) - timedelta(seconds=600.2))
+        refuse_unsafe(settings_of(tmp_path), url, lambda: datetime.now(UTC) - timedelta(seconds=600.2))

@@ -15,6 +15,7 @@ from models.connection import Connection
 from models.deadline import NOT_DONE, UNKNOWN, DeadlinePassed
 from models.unit_of_work import settle, unit_of_work
 from tests.conftest import all_given_back
+from tests.stored import as_owner
 
 CHAIN = UUID("01975f0e-0000-7000-8000-000000000001")
 AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(7)%'"
@@ -107,7 +108,7 @@ async def test_a_commit_that_was_sent_is_not_interrupted_and_the_caller_is_told_
     database: AsyncpgClient,
 ) -> None:
     """A deferred trigger makes the COMMIT itself slow."""
-    await database.execute_script(SLOW_COMMIT)
+    await as_owner(SLOW_COMMIT)
     try:
         began = time.monotonic()
         with deadline.within(0.3), pytest.raises(DeadlinePassed, match=UNKNOWN):
@@ -116,7 +117,7 @@ async def test_a_commit_that_was_sent_is_not_interrupted_and_the_caller_is_told_
         assert await settle() == 0
         assert await AuditHead.all().count() == 1
     finally:
-        await database.execute_script("DROP FUNCTION dawdle CASCADE")
+        await as_owner("DROP FUNCTION dawdle CASCADE")
 
 
 SLOW_COMMIT = """

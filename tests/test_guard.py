@@ -35,8 +35,8 @@ def test_every_root_field_has_exactly_one_guard() -> None:
 
 def test_the_public_fields_are_those_that_the_door_lets_through_before_sign_in() -> None:
     said = {field.python_name for field in root_fields() if any(isinstance(each, Public) for each in field.extensions)}
-    assert said == {"sign_up", "sign_in"}
-    assert sorted(PUBLIC_MUTATIONS) == ["signIn", "signUp"]
+    assert said == {"sign_up", "sign_in", "begin_passkey_sign_in", "sign_in_with_passkey"}
+    assert sorted(PUBLIC_MUTATIONS) == ["beginPasskeySignIn", "signIn", "signInWithPasskey", "signUp"]
 
 
 def test_every_root_field_prints_the_permission_that_its_guard_asks_for() -> None:
@@ -130,8 +130,10 @@ def test_no_field_below_the_roots_is_guarded_in_another_way() -> None:
 WAYS = {
     "Practice.staff": ("practice", "staff { totalCount }", "scheduler", "manager"),
     "Practice.engagements": ("practice", "engagements { totalCount }", "scheduler", "manager"),
+    "Practice.invitations": ("practice", "invitations { id }", "scheduler", "manager"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),
+    "Agent.invitations": ("agent", "invitations { id }", "manager", "member"),
     "Agent.tokens": ("agent", "tokens { id }", "manager", "member"),
     "Agent.apiKeys": ("agent", "apiKeys { id }", "member", "admin"),
 }

@@ -232,6 +232,7 @@ def test_the_list_of_codes_is_closed_and_holds_every_refusal() -> None:
         "INTERNAL",
         "INVALID_INPUT",
         "INVALID_VARIABLES",
+        "INVITATION_REJECTED",
         "LIMIT_REACHED",
         "METHOD_NOT_ALLOWED",
         "NOT_ACCEPTABLE",

@@ -24,7 +24,7 @@ ACCEPT = os.environ.get("SPAREKEY_ACCEPT") == "1"
 EXEMPT = frozenset[str]()
 # To these everything of the other practice and the other agent is hidden.
 OUTSIDE = [caller for caller in CALLERS if caller not in ("other owner", "operator")]
-ID_FIELDS = ("practiceId", "agentId", "tokenId", "apiKeyId", "staffId", "engagementId")
+ID_FIELDS = ("practiceId", "agentId", "tokenId", "apiKeyId", "staffId", "invitationId", "factorId", "engagementId")
 
 
 async def test_the_table_of_all_answers_is_the_committed_one(world: World, kept: Kept) -> None:
@@ -49,7 +49,7 @@ def test_every_root_field_and_every_guarded_edge_stands_in_the_table() -> None:
 def test_every_line_of_the_table_is_there_for_every_caller() -> None:
     blocks = PAGE.read_text().split("\n\n")[1:]
     for block in blocks:
-        callers = [line[45:59].strip() for line in block.splitlines()]
+        callers = [line[53:67].strip() for line in block.splitlines()]
         assert callers == list(CALLERS) * (len(callers) // len(CALLERS))
 
 
@@ -108,8 +108,11 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Practice.auditEvents.engagementId",
         *("AddStaffInput.practiceId", "SetStaffRolesInput.staffId", "AgentInput.agentId", "InviteMemberInput.agentId"),
+        "CancelInvitationInput.invitationId",
         *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),
         *("RotateApiKeyInput.apiKeyId", "RevokeApiKeyInput.apiKeyId"),
+        *("ConfirmTotpInput.factorId", "RemoveFactorInput.factorId"),
+        *("FinishPasskeyInput.challengeId", "PasskeyAnswerInput.challengeId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
@@ -139,4 +142,4 @@ def _malformed(ask: Ask) -> Ask:
 
 def _line(ask: Ask, caller: str, said: str) -> str:
     place = f"{ask.kind} {ask.place}".strip()
-    return f"{ask.field:22} {place:21} {caller:14} {said}"
+    return f"{ask.field:30} {place:21} {caller:14} {said}"

@@ -23,8 +23,11 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 import models
 from models import migrate
 from models.asyncpg_client import AsyncpgClient
+from models.identifier import uuid7
+from models.tenancy import Acting
 from server.embedded import Embedded
 from tests.conftest import query
+from tests.stored import as_application
 
 MODELS: list[type[Model]] = [getattr(models, name) for name in models.__all__]
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -209,10 +212,10 @@ asyncio.run(main())
 """
 
 
-async def run_migrate(url: str, checkout: Path = CHECKOUT) -> tuple[int, list[str], str]:
+async def run_migrate(url: str, checkout: Path = CHECKOUT, program: str = MIGRATE) -> tuple[int, list[str], str]:
     """As a server of its own would: another process."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", MIGRATE, url, cwd=checkout,
+        sys.executable, "-c", program, url, cwd=checkout,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await process.communicate()
@@ -251,13 +254,77 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, tmp_
     assert await query(empty_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
 
 
-async def test_a_newer_servers_migration_does_not_stop_an_older_one(
-    session: asyncpg.Connection, pool: AsyncpgClient
-) -> None:
-    await pool.execute_query(
-        f"INSERT INTO {BOOKKEEPING} (app, name, applied_at) VALUES ('models', '9999_later', now())"
+async def test_a_newer_servers_migration_does_not_stop_an_older_one(pool: AsyncpgClient, database_url: str) -> None:
+    await query(
+        database_url, f"INSERT INTO {BOOKKEEPING} (app, name, applied_at) VALUES ('models', '9999_later', now())"
     )
     try:
         assert await migrate.is_current()
     finally:
-        await pool.execute_query(f"DELETE FROM {BOOKKEEPING} WHERE name = '9999_later'")
+        await query(database_url, f"DELETE FROM {BOOKKEEPING} WHERE name = '9999_later'")
+
+
+BRING_UP_TO_DATE = """
+import asyncio, sys
+from models import migrate
+print(*asyncio.run(migrate.bring_up_to_date(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+async def plain_owner(postgres: Embedded, worker_id: str) -> AsyncIterator[str]:
+    """The address of an empty database for its owner, who is nothing besides."""
+    name = f"plain_{worker_id}"
+    await query(postgres.url, f"CREATE ROLE {name} LOGIN")
+    await query(postgres.url, f"CREATE DATABASE {name} OWNER {name}")
+    yield postgres.url_of(name, name)
+    await query(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+    await query(postgres.url, f"DROP ROLE {name}")
+
+
+async def test_an_ordinary_owner_migrates_and_is_bound_by_row_level_security_too(
+    template: str, plain_owner: str
+) -> None:
+    code, names, said = await run_migrate(plain_owner, program=BRING_UP_TO_DATE)
+    assert (code, len(names)) == (0, len(migrate.on_disk())), said
+    assert await run_migrate(plain_owner, program=BRING_UP_TO_DATE) == (0, [], "")
+    person = "INSERT INTO users (id, name, email, created_at) VALUES (gen_random_uuid(), 'A', 'a@b.example', now())"
+    await query(plain_owner, person)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        await query(
+            plain_owner,
+            "INSERT INTO practices (id, name, kind, incorporated, created_at, created_by_id)"
+            " SELECT id, 'Elm', 'shared_office_member', false, now(), id FROM users",
+        )
+
+
+FOUND = """
+INSERT INTO practices (id, name, kind, incorporated, created_at, created_by_id)
+    SELECT id, 'Elm', 'shared_office_member', false, now(), id FROM users WHERE id = acting_user();
+INSERT INTO staff_members (id, practice_id, user_id, roles, added_at, added_by_id)
+    SELECT id, id, id, '{owner}', now(), id FROM users WHERE id = acting_user();
+"""
+
+
+async def test_the_wall_that_an_ordinary_owner_built_lets_everybody_see_their_own(
+    template: str, plain_owner: str
+) -> None:
+    await run_migrate(plain_owner, program=BRING_UP_TO_DATE)
+    people = [uuid7() for _ in range(2)]
+    session = await asyncpg.connect(as_application(plain_owner))
+    for person in people:
+        await session.execute(
+            "INSERT INTO users (id, name, email, created_at) VALUES ($1, 'A', $1::uuid::text, now())", person
+        )
+        await session.execute(Acting(person).settings())
+        await session.execute(FOUND)
+        seen = await session.fetch("SELECT p.id FROM practices p JOIN staff_members s ON s.practice_id = p.id")
+        assert [row["id"] for row in seen] == [person]
+    await session.close()
+
+
+async def test_who_may_not_migrate_changes_nothing_and_names_the_table(template: str, plain_owner: str) -> None:
+    code, _, said = await run_migrate(as_application(plain_owner), program=BRING_UP_TO_DATE)
+    assert code == 1
+    assert "permission denied for schema public" in said
+    assert await query(plain_owner, "SELECT FROM pg_tables WHERE schemaname = 'public'") == []

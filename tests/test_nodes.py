@@ -21,6 +21,7 @@ KINDS = {
     "member own": ("AgentMember", "agent member", "operator", "owner"),
     "token own": ("ConnectToken", "agent member", "operator", "owner"),
     "api_key own": ("ApiKey", "agent admin", "agent member", "owner"),
+    "invitation own": ("Invitation", "manager", "scheduler", "agent member"),
     "event own": ("AuditEvent", "manager", "administrator", "other owner"),
     "user own": ("User", "manager", None, "scheduler"),
 }

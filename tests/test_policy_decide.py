@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.decide import Reason, Seat, decide, permissions
+from authz.decide import Reason, Seat, allowed, decide, permissions
 from authz.load import load
-from authz.policy import HELD_BY, Policy
+from authz.policy import HELD_BY, Policy, SignIn
 
 SHIPPED = Path(__file__).parents[1] / "policies"
 ACME = Seat("agent", frozenset({"biller"}), agent_kind="billing_company", agreement_in_force=True)
@@ -26,8 +26,16 @@ def shipped() -> Policy:
     return load(SHIPPED)
 
 
-def reason(seat: Seat, permission: str, properties: Mapping[str, object] | None = None) -> str:
-    return decide(shipped(), (seat,), permission, properties or {}).reason.name
+@cache
+def demanding() -> Policy:
+    """The same, but that sensitive roles need a second factor."""
+    return replace(shipped(), sign_in=SignIn("sensitive_roles"))
+
+
+def reason(
+    seat: Seat, permission: str, properties: Mapping[str, object] | None = None, policy: Policy | None = None
+) -> str:
+    return decide(policy or shipped(), (seat,), permission, properties or {}).reason.name
 
 
 def test_the_reasons_are_those_of_the_api_in_its_order() -> None:
@@ -41,6 +49,7 @@ def test_the_reasons_are_those_of_the_api_in_its_order() -> None:
         "AGREEMENT_MISSING",
         "MEMBER_NOT_ASSIGNED",
         "OUTSIDE_SCOPE",
+        "SECOND_FACTOR_MISSING",
         "GUARD",
     ]
 
@@ -71,6 +80,7 @@ def test_the_first_thing_that_is_missing_is_the_reason() -> None:
         assigned=False,
         cap=frozenset(),
         scopes=frozenset(),
+        proven=False,
     )
     repairs: list[tuple[str, dict[str, Any]]] = [
         ("NOT_ACTIVE", {"active": True}),
@@ -80,9 +90,10 @@ def test_the_first_thing_that_is_missing_is_the_reason() -> None:
         ("MEMBER_NOT_ASSIGNED", {"assigned": True}),
         ("MEMBER_NOT_ASSIGNED", {"cap": None}),
         ("OUTSIDE_SCOPE", {"scopes": frozenset({"payments.refund"})}),
+        ("SECOND_FACTOR_MISSING", {"proven": True}),
     ]
     for expected, repair in repairs:
-        assert reason(seat, "payments.refund") == expected
+        assert reason(seat, "payments.refund", policy=demanding()) == expected
         seat = replace(seat, **repair)
     assert reason(seat, "payments.refund") == "GUARD"
     assert reason(seat, "payments.refund", {"action.amount": 500}) == "ALLOWED"
@@ -97,6 +108,20 @@ def test_what_is_promised_away_is_above_the_ceiling_of_an_outsider_only() -> Non
 def test_a_kind_of_agent_that_the_policy_lost_has_no_ceiling_to_stand_under() -> None:
     assert reason(replace(ACME, agent_kind="clearing_house"), "claims.read") == "ABOVE_CEILING"
     assert reason(replace(ACME, agent_kind=None), "claims.read") == "ABOVE_CEILING"
+
+
+def test_a_sensitive_role_gives_nothing_without_the_second_factor_that_the_policy_asks_for() -> None:
+    for role in shipped().roles.values():
+        for held_by in sorted(role.held_by - {"agent"}):
+            seat = Seat(held_by, frozenset({role.key}), proven=False)
+            expected = frozenset() if role.sensitive else permissions(demanding(), (replace(seat, proven=True),))
+            assert permissions(demanding(), (seat,)) == expected, role.key
+            found = {key for key in shipped().permissions if allowed(demanding(), (replace(seat),), key)}
+            assert found == expected, role.key
+            assert permissions(shipped(), (seat,)) == permissions(shipped(), (replace(seat, proven=True),))
+    both = Seat("staff", frozenset({"owner", "scheduler"}), proven=False)
+    assert decide(demanding(), (both,), "schedule.read").role == "scheduler"
+    assert reason(both, "agents.connect", policy=demanding()) == "SECOND_FACTOR_MISSING"
 
 
 def test_a_role_gives_nothing_to_whom_it_is_not_for_or_when_the_policy_lost_it() -> None:
@@ -170,7 +195,9 @@ SEATS = st.builds(
     assigned=st.booleans(),
     cap=st.none() | ROLES,
     scopes=st.none() | st.frozensets(st.sampled_from(sorted(shipped().permissions))),
+    proven=st.booleans(),
 )
+POLICIES = st.sampled_from([shipped(), demanding()])
 PERMISSIONS = st.sampled_from(sorted(shipped().permissions))
 PROPERTIES = st.dictionaries(st.just("action.amount"), st.integers() | st.floats() | st.text() | st.booleans())
 
@@ -210,13 +237,16 @@ def test_the_order_of_seats_changes_nothing_but_which_equal_seat_is_named(seats:
     assert (forth.allowed, forth.reason) == (back.allowed, back.reason)
 
 
-@given(SEATS, PERMISSIONS, PROPERTIES)
-def test_the_short_way_and_the_long_way_agree(seat: Seat, permission: str, properties: dict[str, object]) -> None:
+@given(POLICIES, SEATS, PERMISSIONS, PROPERTIES)
+def test_the_short_way_and_the_long_way_agree(
+    policy: Policy, seat: Seat, permission: str, properties: dict[str, object]
+) -> None:
     """A plain re-statement of the formula in words of sets, against the classes that decisions are read from."""
-    policy = shipped()
     known = [policy.roles[key] for key in seat.roles if key in policy.roles]
     roles = [role for role in known if seat.held_by in role.held_by]
     roles = [role for role in roles if permission in role.permissions and (seat.cap is None or role.key in seat.cap)]
+    if policy is demanding() and not seat.proven:
+        roles = [role for role in roles if not role.sensitive]
     kind = policy.agents.get(seat.agent_kind or "")
     if seat.held_by == "agent":
         roles = [role for role in roles if kind and role.key in kind.roles and permission in kind.ceiling]

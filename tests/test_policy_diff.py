@@ -37,6 +37,7 @@ CHANGES = [
     ("policy.yaml", "overdue_days: 30", "overdue_days: 31"),
     ("policy.yaml", "months: 12", "months: 24"),
     ("policy.yaml", "training:", "limits: {lose: 3}\ntraining:"),
+    ("policy.yaml", "training:", "sign_in: {second_factor: sensitive_roles}\ntraining:"),
     ("policy.yaml", "clinical]", "clinical, restricted]"),
     ("permissions/billing.yaml", "schedule, sensitivity: contact", "schedule, sensitivity: none"),
     ("permissions/billing.yaml", "safe, sensitivity: none, effect: admin", "safe, sensitivity: none, effect: write"),

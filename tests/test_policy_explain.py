@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from authz.decide import Reason, Seat, allowed, decide
 from authz.explain import CHECKS, Explanation, chain, explain
 from authz.load import load
-from authz.policy import HELD_BY, Policy
+from authz.policy import HELD_BY, Policy, SignIn
 from server.command import main
 from tests.bad_policies.small_set import write_set
 
@@ -42,7 +42,7 @@ def asked(seat: Seat, permission: str, properties: Mapping[str, object] | None =
 
 def test_what_is_allowed_shows_the_chain_from_the_role_to_the_line_that_grants_it() -> None:
     found = asked(replace(ACME, roles=frozenset({"manager"})), "claims.submit")
-    assert [step.passed for step in found.steps] == [True] * 9
+    assert [step.passed for step in found.steps] == [True] * 10
     includes, grants = line("roles/manager.yaml", "includes:"), line("roles/biller.yaml", "grants:")
     assert found.steps[3].detail == (
         f"manager (roles/manager.yaml:{includes} biller) → biller (roles/biller.yaml:{grants} claims.*)"
@@ -133,6 +133,18 @@ def test_each_denial_says_what_is_missing(seat: Seat, permission: str, detail: s
     assert detail in last(found)
 
 
+def test_a_missing_second_factor_is_told_with_the_role_that_waits_for_it() -> None:
+    policy = replace(shipped(), sign_in=SignIn("sensitive_roles"))
+    seat = Seat("staff", frozenset({"manager", "scheduler"}), proven=False)
+    waiting = explain(policy, (seat,), "agents.connect")
+    assert waiting.decision.reason is Reason.SECOND_FACTOR_MISSING
+    assert last(waiting) == "manager gives it only after a sign-in with a second factor; sign in with one"
+    assert waiting.would_be_allowed_by == ()
+    assert explain(policy, (seat,), "schedule.read").steps[-2].detail == "none is needed for this"
+    given = explain(policy, (replace(seat, proven=True),), "agents.connect")
+    assert given.steps[-2].detail == "a second factor was given"
+
+
 def test_a_misspelt_permission_and_a_stranger_are_told_apart() -> None:
     assert (
         last(asked(ACME, "claims.sumbit")) == "the policy has no permission claims.sumbit; did you mean claims.submit?"
@@ -160,6 +172,7 @@ SEATS = st.builds(
     assigned=st.booleans() | st.just(True),
     cap=st.none() | ROLES,
     scopes=st.none() | st.frozensets(st.sampled_from(sorted(shipped().permissions))),
+    proven=st.booleans(),
 )
 PERMISSIONS = st.sampled_from([*sorted(shipped().permissions), "claims.sumbit"])
 PROPERTIES = st.dictionaries(st.just("action.amount"), st.integers(400, 600))

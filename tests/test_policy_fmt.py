@@ -206,6 +206,13 @@ def test_comments_and_spaces_anywhere_change_nothing_but_the_layout(name: str, d
     assert words(fmt(text)) == words(text)
 
 
+def test_of_two_comments_beside_one_entry_the_first_moves_above_it() -> None:
+    """On one line they would be read as one."""
+    said = fmt("title: x\ngrants:  # first\n  [a.read, b.read]  # second\n")
+    assert said == "title: x\n# first\ngrants: [a.read, b.read]  # second\n"
+    assert fmt(said) == said
+
+
 def words(text: str) -> Any:
     return yaml.load(text, Loader=yaml.BaseLoader)  # texts, lists and maps: nothing is made of them
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from authz.check import Examined, examine
-from authz.decide import Seat, decide, permissions
+from authz.decide import Reason, Seat, decide, permissions
 from authz.mutants import Mutant, mutants
 from authz.mutate import Mutation, mutate, paste
 from authz.policy import HELD_BY, Policy
@@ -105,7 +105,7 @@ def abilities(policy: Policy, mutant: Mutant) -> list[tuple[frozenset[str], list
                 seat = (Seat(held_by, frozenset({role}), agent_kind=kind, agreement_in_force=agreement),)
                 guards = sorted(policy.roles[role].guards)
                 found.append(
-                    (permissions(policy, seat), [k for k in guards if decide(policy, seat, k).reason.value == 9])
+                    (permissions(policy, seat), [k for k in guards if decide(policy, seat, k).reason is Reason.GUARD])
                 )
     return found
 

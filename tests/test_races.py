@@ -15,7 +15,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 import limits
 from operations import connect, stretching
 from tests.stored import copied, events, rows
-from tests.town import Agency, Client, House, Town, wrong
+from tests.town import INVITED, Agency, Client, House, Town, wrong
 
 
 @pytest.fixture(params=["slow hash", "quick hash"])
@@ -250,19 +250,36 @@ async def test_roles_set_at_the_moment_of_the_end_are_gone_or_never_were(
 # --- people
 
 
-@pytest.mark.parametrize("known", [True, False])
-async def test_one_e_mail_added_to_the_staff_twice_at_once_is_one_person(
-    town: Town, elm_street: House, known: bool
-) -> None:
-    if known:
-        await town.person("bea@elm.example")
-    typed = {"practiceId": elm_street.id, "email": "bea@elm.example", "name": "Bea"}
-    _, count = await at_once(
-        client.do("addStaff", "", **typed, roles=["scheduler"]) for client in await people(town, elm_street, 1) * 2
-    )
-    assert count == {"StaffSuccess": 1, "InvalidInput": 1}
-    assert len(await rows("SELECT FROM users WHERE email = 'bea@elm.example'")) == 1
+async def test_of_sixteen_who_accept_one_invitation_at_once_one_comes_in(town: Town, elm_street: House) -> None:
+    typed = {"practiceId": elm_street.id, "email": "bea@elm.example", "name": "Bea", "roles": ["scheduler"]}
+    code = (await elm_street.owner.do("addStaff", INVITED, **typed))["code"]
+    sixteen = [await town.person(f"p{n}@elm.example") for n in range(16)]
+    _, count = await at_once(person.do("acceptInvitation", "", code=code) for person in sixteen)
+    assert count == {"AcceptInvitationSuccess": 1, "InvitationRejected": 15}
+    assert len(await rows("SELECT FROM staff_members WHERE 'scheduler' = ANY (roles)")) == 1
     assert len(await events("staff.added")) == 1
+
+
+async def test_one_person_who_accepts_several_invitations_at_once_comes_in_once(town: Town, acme: Agency) -> None:
+    typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New"}
+    codes = [(await acme.admin.do("inviteMember", INVITED, **typed))["code"] for _ in range(8)]
+    new = await town.person("new@acme.example")
+    _, count = await at_once(new.do("acceptInvitation", "", code=code) for code in codes)
+    assert count == {"AcceptInvitationSuccess": 1, "InvalidInput": 7}
+    assert len(await rows("SELECT FROM invitations WHERE accepted_at IS NULL")) == 7
+
+
+async def test_open_invitations_do_not_exceed_their_limit_by_asking_at_once(
+    town: Town, acme: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = "open_invitations_per_place"
+    monkeypatch.setattr(limits, "LIMITS", {**limits.LIMITS, limit: replace(limits.LIMITS[limit], value=2)})
+    typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New"}
+    _, count = await at_once(acme.admin.do("inviteMember", "", **typed) for _ in range(8))
+    assert count == {"InvitationSuccess": 2, "LimitReached": 6}
+    town.clock.advance(hours=1)
+    acme.admin = await town.person(acme.admin.email)
+    assert (await acme.admin.do("inviteMember", "", **typed))["__typename"] == "InvitationSuccess"
 
 
 async def test_staff_roles_set_at_once_end_as_one_of_them_with_exactly_one_owner(town: Town, elm_street: House) -> None:
@@ -290,12 +307,6 @@ async def test_an_agent_verified_by_eight_operators_at_once_was_verified_once(to
     _, count = await at_once(operator.do("verifyAgent", "", agentId=acme.id) for operator in operators)
     assert count == {"AgentSuccess": 8}
     assert len(await events("agent.verified")) == 1
-
-
-async def test_one_e_mail_invited_twice_at_once_is_one_member(town: Town, acme: Agency) -> None:
-    typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New"}
-    _, count = await at_once(acme.admin.do("inviteMember", "", **typed) for _ in range(2))
-    assert count == {"MemberSuccess": 1, "InvalidInput": 1}
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("practice", "practices_per_user"), ("agent", "agents_per_user")])

@@ -30,6 +30,7 @@ SAMPLES = [
     errors.RateLimited(30),
     errors.IdempotencyConflict(),
     errors.TokenRejected(),
+    errors.InvitationRejected(),
     errors.CheckDigitMismatch(),
     errors.AgentNotActive(),
     errors.AgentConfirmationMismatch(),

@@ -9,6 +9,10 @@ import pytest
 from server.settings import PEPPER_BYTES, SettingsInvalid, from_environment
 
 SECRET = "hunter2-hunter2"
+ODD_SITES = (
+    *("keys.example.org", "http://keys.example.org", "https://keys.example.org/login", "https://192.0.2.7", "https://"),
+    *("https://keys.example.org?a", "https://a@keys.example.org", "https://keys..org", "https://k.example.org:0", "-"),
+)
 
 
 def test_an_empty_environment_is_development_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,6 +22,7 @@ def test_an_empty_environment_is_development_on_this_machine(tmp_path: Path, mon
     assert settings.database_url is None
     assert settings.development
     assert settings.graphiql
+    assert settings.public_url == "http://localhost:8000"
     assert (settings.session_idle_seconds, settings.session_absolute_seconds) == (900, 43_200)
 
 
@@ -69,6 +74,7 @@ def test_production_does_not_start_without_a_pepper(tmp_path: Path) -> None:
         ("SPAREKEY_ORIGINS", "https://app.example.org;"),
         ("SPAREKEY_ORIGINS", "https://user@app.example.org"),
         ("SPAREKEY_ORIGINS", "null"),
+        *(("SPAREKEY_PUBLIC_URL", text) for text in ODD_SITES),
         ("SPAREKEY_DOCUMENTS_ONLY", "true"),
         ("SPAREKEY_DOCUMENTS_ONLY", "on"),
         ("SPAREKEY_POOL_MAX", "1"),

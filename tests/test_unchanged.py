@@ -27,7 +27,7 @@ from server.run import configuration
 from tests.callers import World
 from tests.query_maker import Maker, flags
 from tests.statements import noted
-from tests.stored import rows
+from tests.stored import as_owner, rows
 from tests.test_execution_differential import api_arguments
 from tests.town import COOKIE, Agency, Client, House, Town, build
 
@@ -173,7 +173,7 @@ CHANGES: dict[str, Change] = {
     "the agreement terminated": lambda place: Agreement.all().update(terminated_at=place.town.clock.now),
     "the agreement's last day set": lambda place: Agreement.all().update(expires_on=place.town.clock.now.date()),
     "the engagement suspended": lambda place: Engagement.all().update(suspended_at=place.town.clock.now),
-    "the grants deleted": lambda place: rows("DELETE FROM role_grants"),
+    "the grants deleted": lambda place: as_owner("DELETE FROM role_grants"),
     "a grant ends": lambda place: RoleGrant.all().update(expires_at=place.town.clock.now + timedelta(seconds=30)),
 }
 
@@ -336,7 +336,7 @@ async def _something_changes(chance: random.Random, world: World) -> None:
 
 
 async def _a_grant_goes(chance: random.Random, world: World) -> None:
-    await rows("DELETE FROM role_grants WHERE id = (SELECT id FROM role_grants ORDER BY random() LIMIT 1)")
+    await as_owner("DELETE FROM role_grants WHERE id = (SELECT id FROM role_grants ORDER BY random() LIMIT 1)")
 
 
 SHAKES = (_nothing, _nothing, _time_passes, _something_changes, _something_changes, _a_grant_goes)

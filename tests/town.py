@@ -22,6 +22,7 @@ from authz.policy import Policy
 from models import Session, User
 from models.connection import client
 from operations import pepper
+from operations.passkey_answer import RelyingParty
 from operations.session import reference_hash
 from operations.spelling import check_digit
 from resolvers.context import Context, Sessions, open_context
@@ -37,7 +38,14 @@ POLICIES = Path(__file__).parent.parent / "policies"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COOKIE = "sparekey"
 PEPPER = b"p" * 32
-INPUTS = {"verifyAgent": "AgentInput", "confirmRoles": "EngagementVersionInput"}  # the others are named after theirs
+SITE = RelyingParty("keys.example.org", "Sparekey", "https://keys.example.org")
+# The others are named after theirs.
+INPUTS = {
+    "verifyAgent": "AgentInput",
+    "confirmRoles": "EngagementVersionInput",
+    "signInWithPasskey": "PasskeyAnswerInput",
+    "reauthenticateWithPasskey": "PasskeyAnswerInput",
+}
 
 RETRY = " ... on RateLimited { retryAfterSeconds }"
 CONNECTED = """
@@ -51,6 +59,7 @@ ROLES_SET = f"""
 ... on WarningsNotAcknowledged {{ warnings }} ... on EngagementEnded {{ endedAt endReason }}
 ... on StepUpRequired {{ maxAgeSeconds }} ... on NotPermitted {{ permission heldBy {{ key }} }}
 """
+INVITED = "... on InvitationSuccess { code invitation { id } }"
 RECEIPT = f"""
 ... on RevokeAgentSuccess {{
     receipt {{
@@ -205,8 +214,6 @@ class Town:
                 operator=operator,
                 created_at=self.clock.now,
             )
-        if user.password_hash is None:  # somebody invited, who has come
-            await User.filter(id=user.id).update(password_hash="unusable")
         client = self.visitor(address)
         client.user_id, client.email = str(user.id), email
         reference = secrets.token_urlsafe(32)
@@ -236,16 +243,8 @@ class Town:
 
     async def staff(self, house: House, email: str, *roles: str) -> Client:
         """A person on a practice's staff with these roles, signed in."""
-        added = await house.owner.do(
-            "addStaff",
-            "... on StaffSuccess { staff { id } }",
-            practiceId=house.id,
-            email=email,
-            name="Somebody",
-            roles=list(roles),
-        )
-        assert added["__typename"] == "StaffSuccess", added
-        return await self.person(email)
+        typed = {"practiceId": house.id, "email": email, "name": "Somebody", "roles": list(roles)}
+        return await self._comes(email, await house.owner.do("addStaff", INVITED, **typed))
 
     async def agency(
         self, name: str = "ACME Billing", kind: str = "BILLING_COMPANY", *, verified: bool = True
@@ -269,9 +268,14 @@ class Town:
 
     async def member(self, agent: Agency, email: str, *, admin: bool = False) -> Client:
         """A person of an agent's, signed in."""
+        typed = {"agentId": agent.id, "email": email, "name": "Member", "admin": admin}
+        return await self._comes(email, await agent.admin.do("inviteMember", INVITED, **typed))
+
+    async def _comes(self, email: str, invited: dict[str, Any]) -> Client:
+        assert invited["__typename"] == "InvitationSuccess", invited
         client = await self.person(email)
-        invited = await agent.admin.do("inviteMember", "", agentId=agent.id, email=email, name="Member", admin=admin)
-        assert invited["__typename"] == "MemberSuccess", invited
+        accepted = await client.do("acceptInvitation", "", code=invited["code"])
+        assert accepted["__typename"] == "AcceptInvitationSuccess", accepted
         return client
 
     async def engage(self, house: House, agent: Agency, **typed: Any) -> dict[str, Any]:
@@ -307,10 +311,11 @@ def build(
     *,
     remembers: bool = True,
     issuers: TrustedIssuers | None = None,
+    policy: Policy | None = None,
 ) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
-    policy = load(POLICIES)
+    policy = policy or load(POLICIES)
     remembered = Remembered(client().dsn)
 
     async def open_town(request: RequestFacts) -> Context:
@@ -320,6 +325,7 @@ def build(
         context = await open_context(request, policy, START, sessions, remembered=remembered if remembers else None)
         if issuers is not None:
             await issuers.welcome(context)
+        context.relying_party = SITE
         open_with(context)
         return context
 

@@ -40,6 +40,17 @@ CREATE TRIGGER access_tokens_emptied AFTER TRUNCATE ON access_tokens
     FOR EACH STATEMENT EXECUTE FUNCTION note_any_change();
 CREATE TRIGGER identities_emptied AFTER TRUNCATE ON identities FOR EACH STATEMENT EXECUTE FUNCTION note_any_change();
 """
+# Until now an invitation made a user without a password and a membership in advance. What of that nobody has come for
+# is closed, so that nobody comes in by it any more: memberships and staff that never joined, and the accounts, whose
+# addresses are free again for their owners (`.invalid` delivers nowhere, RFC 2606 §2). What a repeated request was
+# answered with has another form, too.
+STUBS = """
+UPDATE agent_members SET departed_at = now() WHERE joined_at IS NULL AND departed_at IS NULL;
+UPDATE staff_members SET removed_at = now() WHERE removed_at IS NULL
+    AND user_id IN (SELECT id FROM users WHERE password_hash IS NULL);
+UPDATE users SET email = id || '@freed.invalid', disabled_at = coalesce(disabled_at, now()) WHERE password_hash IS NULL;
+DELETE FROM idempotency_keys WHERE answer ? 'staff' OR answer ? 'member';
+"""
 
 
 class Migration(migrations.Migration):
@@ -209,6 +220,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
+                ("address", fields.CharField(null=True, max_length=64)),
                 ("purpose", fields.CharField(max_length=16)),
                 ("challenge", fields.BinaryField()),
                 ("made_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
@@ -222,7 +234,11 @@ class Migration(migrations.Migration):
                         check="purpose IN ('enrol', 'sign_in', 'reauthenticate')", name="passkey_challenges_purpose"
                     )
                 ],
-                "indexes": [Index(fields=["expires_at"], name="passkey_challenges_age")],
+                "indexes": [
+                    Index(fields=["expires_at"], name="passkey_challenges_age"),
+                    Index(fields=["address"], name="passkey_challenges_of_address"),
+                    Index(fields=["user_id"], name="passkey_challenges_of_user"),
+                ],
                 "pk_attr": "id",
             },
             bases=["Model"],
@@ -364,5 +380,5 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(model_name="Session", name="address", field=fields.CharField(null=True, max_length=64)),
         ops.AddField(model_name="Session", name="browser", field=fields.CharField(null=True, max_length=200)),
-        ops.RunSQL(CONSTRAINTS + NOTED),
+        ops.RunSQL(CONSTRAINTS + NOTED + STUBS),
     ]
