@@ -12,16 +12,17 @@ from models.connection import readers
 
 # What the driver sends for itself: a connection comes back to the pool, or meets a type for the first time.
 # And what says for whom a statement asks: one small message, which no table is read for.
-ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", "sparekey.acting")
+SAID = "sparekey.acting"
+ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", SAID)
 
 
 @asynccontextmanager
-async def noted(client: AsyncpgClient) -> AsyncIterator[list[str]]:
-    """The statements of the pool's connections while the block runs; the list grows."""
+async def noted(client: AsyncpgClient, its_own: tuple[str, ...] = ITS_OWN) -> AsyncIterator[list[str]]:
+    """The statements of the pool's connections while the block runs, but for the driver's own; the list grows."""
     seen: list[str] = []
 
     def note(logged: Any) -> None:
-        if not any(words in logged.query for words in ITS_OWN):
+        if not any(words in logged.query for words in its_own):
             seen.append(logged.query)
 
     connections = await _all(client)
