@@ -1,4 +1,4 @@
-"""How far the token of a trusted issuer reaches: what it never gives, whoever it names, and what the settings may add."""
+"""How far a trusted issuer's token reaches: what it never gives, whoever it names, and what the settings may add."""
 
 from __future__ import annotations
 
