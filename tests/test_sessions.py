@@ -132,7 +132,7 @@ async def test_a_wrong_password_changes_nothing_and_is_counted_as_everywhere(tow
 
 async def test_a_new_password_is_looked_at_before_the_old_one_is_counted(town: Town) -> None:
     ann, _ = await two_browsers(town)
-    for new in ("short", "x" * 257, "iloveyou", "ann@elm.example"):
+    for new in ("short", "x" * 257, "iloveyou", "ann-elm-example"):
         assert (await change_password(ann, password="wrong horse", new=new))["field"] == "newPassword"
     assert await rows("SELECT FROM attempt_budgets WHERE scope = 'password_network'") == []
 
