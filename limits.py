@@ -100,6 +100,14 @@ TABLE = (
     Limit("wrong_passwords_account_hour", 10, "attempts", "NIST SP 800-63B-4 §3.2.2 allows up to 100"),
     Limit("wrong_passwords_account_block", 300, "seconds", "short, so that nobody can lock a person out for long"),
     Limit("wrong_passwords_account_block_most", 3_600, "seconds", "the longest refusal of an account"),
+    Limit(
+        "known_network_seconds",
+        7_776_000,
+        "seconds",
+        "after signing in somewhere, nobody elsewhere locks you out there",
+    ),
+    Limit("sign_ups_address_hour", 100, "accounts", "of one network: each sign-up tells whether an e-mail is taken"),
+    Limit("sign_ups_address_block", 3_600, "seconds", "then nobody signs up from there"),
     Limit("wrong_passwords_address_window", 100, "attempts", "in ten minutes, from one address: an office shares one"),
     Limit("wrong_passwords_address_block", 600, "seconds", "then this address waits"),
     Limit(

@@ -104,6 +104,19 @@ BUDGETS = {
         block=_seconds("wrong_passwords_account_block"),
         longest_block=_seconds("wrong_passwords_account_block_most"),
     ),
+    "password_network": Budget(
+        short_limit=limits.of("wrong_passwords_account_hour"),
+        short_window=HOUR,
+        block=_seconds("wrong_passwords_account_block"),
+        longest_block=_seconds("wrong_passwords_account_block_most"),
+    ),
+    "sign_up_address": Budget(
+        short_limit=limits.of("sign_ups_address_hour"),
+        short_window=HOUR,
+        block=_seconds("sign_ups_address_block"),
+        longest_block=_seconds("sign_ups_address_block"),
+        forgiven_by_success=False,
+    ),
     "password_address": Budget(
         short_limit=limits.of("wrong_passwords_address_window"),
         short_window=timedelta(minutes=10),

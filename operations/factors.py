@@ -6,20 +6,18 @@ proof, and once a factor counts, a proof that used one (NIST SP 800-63B-4 §4.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import limits
 from authz.actor import Access
-from authz.life import Party
 from errors import LimitReached, NotFound, StepUpRequired
 from models import Factor, RecoveryCode
 from models.connection import Connection
 from models.identifier import parse
 from models.unit_of_work import unit_of_work
 from operations.idempotency import Answer, Request, once
-from operations.record import About, Who, record
+from operations.record import record_own
 from operations.step_up import require_recent
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ async def remove_factor(access: Access, typed: RemoveFactorInput, request: Reque
         after = {"factor": str(factor_id), "kind": removed[0]["kind"]}
         if not await has_factor(connection, user_id):
             await RecoveryCode.filter(user_id=user_id).using_db(connection).delete()
-        await record_change(connection, access, "factor.removed", "removed a second factor", after)
+        await record_own(connection, access, "factor.removed", "removed a second factor", after)
         answer = {"factor": str(factor_id)}
         await request.remember(connection, answer)
         return answer
@@ -80,11 +78,3 @@ async def refuse_too_many(connection: Connection, user_id: UUID) -> None:
     counting = Factor.filter(user_id=user_id, removed_at=None, confirmed_at__isnull=False)
     if await counting.using_db(connection).count() >= most:
         raise LimitReached(most, "you have as many second factors as one may; remove one first")
-
-
-async def record_change(
-    connection: Connection, access: Access, event: str, summary: str, after: Mapping[str, Any]
-) -> None:
-    actor = access.actor
-    who = Who(actor.name, actor.user_id, Party.PLATFORM, access.policy.digest, access.now)
-    await record(connection, who, event, About(user_id=actor.user_id), summary, after=after)

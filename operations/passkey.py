@@ -30,8 +30,9 @@ from models.identifier import parse, uuid7
 from models.unit_of_work import unit_of_work
 from operations import challenge, recovery, wording
 from operations.challenge import ENROL, REAUTHENTICATE, SIGN_IN
-from operations.factors import hold_to_change, record_change, refuse_too_many
+from operations.factors import hold_to_change, refuse_too_many
 from operations.passkey_answer import WRONG, RelyingParty, bytes_of, registered, signed
+from operations.record import record_own
 from operations.session import Opened, Visit, enter
 from operations.totp import Added
 
@@ -112,7 +113,7 @@ async def finish_passkey(access: Access, typed: FinishPasskeyInput, party: Relyi
         await factor.save(using_db=connection, force_create=True)
         codes = await recovery.first_codes(connection, user_id, access.now)
         after = {"factor": str(factor.id), "kind": "passkey"}
-        await record_change(connection, access, "factor.added", "added a passkey", after)
+        await record_own(connection, access, "factor.added", "added a passkey", after)
         return Added(factor.id, codes)
 
     try:

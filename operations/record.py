@@ -127,6 +127,15 @@ async def record(
     return str(event["hash"])
 
 
+async def record_own(
+    connection: Connection, access: Access, event: str, summary: str, after: Mapping[str, Any]
+) -> None:
+    """What somebody does to their own account, on its own chain."""
+    actor = access.actor
+    own = Who(actor.name, actor.user_id, Party.PLATFORM, access.policy.digest, access.now)
+    await record(connection, own, event, About(user_id=actor.user_id), summary, after=after)
+
+
 def _event(
     who: Who,
     type: str,

@@ -17,7 +17,8 @@ from models import RecoveryCode
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import pepper
-from operations.factors import has_factor, hold_to_change, record_change
+from operations.factors import has_factor, hold_to_change
+from operations.record import record_own
 
 HOW_MANY = 10
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that looks like a digit
@@ -46,7 +47,7 @@ async def renew_recovery_codes(access: Access) -> Codes:
         if not await has_factor(connection, user_id):
             raise NotFound("you have no second factor yet; add one first")
         codes = await replace(connection, user_id, access.now)
-        await record_change(connection, access, "recovery_codes.renewed", "made new recovery codes", {})
+        await record_own(connection, access, "recovery_codes.renewed", "made new recovery codes", {})
         return codes
 
     return await unit_of_work(work)

@@ -18,21 +18,30 @@ from models import Session, User
 from models.connection import Connection, client
 from models.unit_of_work import unit_of_work
 from operations import second_factor, stretching, wording
-from operations.attempts import Spender, forgive, network, rate_limited, spend
+from operations.attempts import Spender, forgive, network
+from operations.blocklist import refuse_guessable
+from operations.password_attempts import count_password, count_sign_up
 from operations.record import About, Who, record
 
 _BY_EMAIL = """
-SELECT id, name, password_hash, disabled_at, EXISTS (SELECT FROM factors f
+SELECT id, name, email, password_hash, disabled_at, EXISTS (SELECT FROM factors f
     WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL AND f.removed_at IS NULL) AS has_factor
 FROM users u WHERE email = $1
 """
+# Signing in and changing the password take turns, so that no session begins with a password that was changed meanwhile.
+_HOLD = "SELECT id FROM users WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE"
+_REHASH = "UPDATE users SET password_hash = $2 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Where and when somebody knocks who is not signed in yet, and how long a session may last."""
+    """Where and when somebody knocks who is not signed in yet, and how long a session may last.
+
+    `browser`: what it says that it is.
+    """
 
     address: str
+    browser: str
     now: datetime
     policy_digest: str
     absolute_seconds: int
@@ -54,28 +63,46 @@ def reference_hash(reference: str) -> bytes:
     return hashlib.sha256(reference.encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A right password of somebody who may come in. What it rests on must still hold when it is used (`accept`)."""
+
+    user_id: UUID
+    name: str
+    email: str
+    password_hash: str
+    has_factor: bool
+    spenders: tuple[Spender, ...]
+
+    def __repr__(self) -> str:
+        return f"Proof({self.user_id})"
+
+
 async def sign_up(visit: Visit, name: str, email: str, password: str, replaces: UUID | None = None) -> Opened:
     """Open an account and sign in; this browser's earlier session ends.
 
+    That an e-mail has an account can be told from an account that was not opened: no mail is sent that could tell
+    its owner alone. So the answer takes as long as the other and says the same as a failed sign-in, and a network may
+    ask only `sign_ups_address_hour` times (OWASP ASVS 5.0 §6.3.8).
     Refuses, first match wins: InvalidInput, RateLimited, SignInFailed (the e-mail has an account already).
     """
     typed_name = wording.text("name", name, 200)
     address = wording.email("email", email)
     chosen = wording.password("password", password)
-    await _count(visit, address)
+    await refuse_guessable("password", chosen, (typed_name, address))
+    await count_sign_up(visit.address, visit.now)
     password_hash = await stretching.hash_password(chosen)
 
     async def work(connection: Connection) -> Opened:
         new = {"name": typed_name, "email": address, "password_hash": password_hash, "created_at": visit.now}
         user = await User.create(using_db=connection, **new)
-        await forgive(connection, _spenders(visit, address))
         await _end(connection, replaces, visit.now)
-        return await _open(connection, visit, user.id, user.name, "user.signed_up")
+        return await begin(connection, visit, user.id, user.name, "user.signed_up")
 
     try:
         return await unit_of_work(work)
     except IntegrityError:
-        raise SignInFailed("this e-mail cannot be used for a new account; sign in instead") from None
+        raise SignInFailed from None
 
 
 async def sign_in(
@@ -84,11 +111,26 @@ async def sign_in(
     """Sign in with e-mail, password and, where the account has one, a second factor; the browser's session before ends.
 
     An unknown e-mail, a wrong password and a disabled account get the same answer in the same time; that a second
-    factor is needed is told only to whom the password was right. A `factor` that nobody needs is not looked at.
+    factor is needed is told only to whom the password was right. A `factor` that nobody needs is not looked at. A hash
+    that was made with other parameters than today's is made anew.
     Refuses, first match wins: RateLimited, SignInFailed, RateLimited (wrong second factors), SignInFailed.
     """
+    proof = await prove(visit, email, password, factor)
+    fresh = await stretching.renewed(password, proof.password_hash)
+
+    async def work(connection: Connection) -> Opened:
+        given = await accept(connection, proof, factor, visit.now)
+        if fresh:
+            await connection.execute_query_dict(_REHASH, [proof.user_id, fresh])
+        return await enter(connection, visit, proof.user_id, proof.name, given, replaces)
+
+    return await unit_of_work(work)
+
+
+async def prove(visit: Visit, email: str, password: str, factor: str | None) -> Proof:
+    """Look at the password; a second factor is counted here and used in `accept`. Refuses as `sign_in`."""
     address = _as_stored(email)
-    await _count(visit, address)
+    spenders = await count_password(address, visit.address, visit.now)
     rows = await client().execute_query_dict(_BY_EMAIL, [address])
     user = rows[0] if rows else None
     matches = await stretching.password_matches(password, user["password_hash"] if user else None)
@@ -96,13 +138,17 @@ async def sign_in(
         raise SignInFailed
     if user["has_factor"]:
         await second_factor.count(user["id"], factor, visit.now)
+    known = {name: user[name] for name in ("name", "email", "password_hash", "has_factor")}
+    return Proof(user_id=user["id"], spenders=spenders, **known)
 
-    async def work(connection: Connection) -> Opened:
-        given = await second_factor.use(connection, user["id"], factor, visit.now) if user["has_factor"] else None
-        await forgive(connection, _spenders(visit, address))
-        return await enter(connection, visit, user["id"], user["name"], given, replaces)
 
-    return await unit_of_work(work)
+async def accept(connection: Connection, proof: Proof, factor: str | None, now: datetime) -> str | None:
+    """Use the proof up, unless the password was changed meanwhile. The kind of second factor. Raises SignInFailed."""
+    if not await connection.execute_query_dict(_HOLD, [proof.user_id, proof.password_hash]):
+        raise SignInFailed
+    given = await second_factor.use(connection, proof.user_id, factor, now) if proof.has_factor else None
+    await forgive(connection, proof.spenders)
+    return given
 
 
 async def enter(
@@ -110,7 +156,7 @@ async def enter(
 ) -> Opened:
     """A session for somebody who has proved themselves, in place of the one that this browser had."""
     await _end(connection, replaces, visit.now)
-    return await _open(connection, visit, user_id, name, "user.signed_in", factor)
+    return await begin(connection, visit, user_id, name, "user.signed_in", factor)
 
 
 async def reauthenticate(visit: Visit, actor: Actor, password: str, factor: str | None = None) -> Opened:
@@ -132,10 +178,10 @@ async def sign_out(session_id: UUID, who: Who) -> None:
     await unit_of_work(work)
 
 
-async def _open(
+async def begin(
     connection: Connection, visit: Visit, user_id: UUID, name: str, event: str, factor: str | None = None
 ) -> Opened:
-    """`factor`: the kind of second factor that was given."""
+    """A new session, with its event. `factor`: the kind of second factor that was given."""
     reference = secrets.token_urlsafe(32)
     session = await Session.create(
         using_db=connection,
@@ -146,6 +192,8 @@ async def _open(
         reauthenticated_at=visit.now,
         second_factor=factor is not None,
         expires_at=visit.now + timedelta(seconds=visit.absolute_seconds),
+        address=network(visit.address),
+        browser=visit.browser or None,
     )
     who = Who(name, user_id, Party.PLATFORM, visit.policy_digest, visit.now)
     after: dict[str, Any] = {"session": str(session.id)} | ({"second_factor": factor} if factor else {})
@@ -160,20 +208,6 @@ async def _end(connection: Connection, session_id: UUID | None, now: datetime) -
     return bool(ended)
 
 
-async def _count(visit: Visit, email: str) -> None:
-    """Count an attempt before the password is looked at. Raises RateLimited."""
-    spenders = _spenders(visit, email)
-    exhausted = await unit_of_work(lambda connection: spend(connection, spenders, visit.now))
-    if exhausted:
-        raise rate_limited(exhausted.until, visit.now)
-
-
 def _as_stored(email: str) -> str:
     """A typed address in the spelling of the accounts; "" for one with a NUL, which PostgreSQL takes in no text."""
     return "" if "\0" in email else email.strip().lower()[:254]
-
-
-def _spenders(visit: Visit, email: str) -> tuple[Spender, ...]:
-    """The account is named by a hash: the budgets hold no e-mail addresses."""
-    account = hashlib.sha256(email.encode()).hexdigest()
-    return Spender("password_address", network(visit.address)), Spender("password_account", account)

@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from operations import pepper
+from operations.wording import normal_password
 
 _PASSWORDS = PasswordHasher()  # RFC 9106 §4, second recommended option: 64 MiB, 3 passes, 4 lanes
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = (
@@ -34,12 +35,17 @@ Result = TypeVar("Result")
 
 async def hash_password(password: str) -> str:
     """An argon2id hash in PHC format."""
-    return await _in_thread(lambda: _PASSWORDS.hash(password))
+    return await _in_thread(lambda: _PASSWORDS.hash(normal_password(password)))
 
 
 async def password_matches(password: str, stored: str | None) -> bool:
     """Compare in the same time whether or not there is a password to compare with."""
-    return await _in_thread(lambda: _verify(stored or _decoy(), password)) and stored is not None
+    return await _in_thread(lambda: _verify(stored or _decoy(), normal_password(password))) and stored is not None
+
+
+async def renewed(password: str, stored: str) -> str | None:
+    """A right password's new hash where `stored` was made with other parameters than today's; None where it was not."""
+    return await hash_password(password) if _PASSWORDS.check_needs_rehash(stored) else None
 
 
 async def hash_code(code: str, salt: bytes) -> bytes:

@@ -25,7 +25,8 @@ from models.connection import Connection
 from models.identifier import parse, uuid7
 from models.unit_of_work import unit_of_work
 from operations import pepper, recovery, wording
-from operations.factors import hold_to_change, record_change, refuse_too_many
+from operations.factors import hold_to_change, refuse_too_many
+from operations.record import record_own
 
 if TYPE_CHECKING:
     from schema.factor import BeginTotpInput, ConfirmTotpInput
@@ -83,7 +84,7 @@ async def begin_totp(access: Access, typed: BeginTotpInput) -> Begun:
         fields = {"kind": "totp", "label": label, "secret": seal(factor_id, secret), "added_at": access.now}
         await Factor.create(using_db=connection, id=factor_id, user_id=user_id, **fields)
         user = await User.get(id=user_id, using_db=connection)
-        await record_change(connection, access, "factor.begun", "began to add an authenticator app", _said(factor_id))
+        await record_own(connection, access, "factor.begun", "began to add an authenticator app", _said(factor_id))
         return Begun(factor_id, secret, pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=ISSUER))
 
     return await unit_of_work(work)
@@ -105,7 +106,7 @@ async def confirm_totp(access: Access, typed: ConfirmTotpInput) -> Added:
             raise InvalidInput("code", "enter the six digits that the app shows now; if it is wrong, set its clock")
         await connection.execute_query_dict(_CONFIRM, [factor.id, access.now, step])
         codes = await recovery.first_codes(connection, user_id, access.now)
-        await record_change(connection, access, "factor.added", "added an authenticator app", _said(factor.id))
+        await record_own(connection, access, "factor.added", "added an authenticator app", _said(factor.id))
         return Added(factor.id, codes)
 
     return await unit_of_work(work)

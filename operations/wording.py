@@ -16,6 +16,7 @@ _EMAIL = re.compile(  # the HTML standard's valid e-mail address, with at least 
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
     r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+"
 )
+MOST_TYPED = 4 * 256  # what is longer is no password, however it is normalised
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]{4,29}")
 _TAX_ID = re.compile(r"[0-9]{2}-?[0-9]{7}")  # IRS employer identification number
 
@@ -62,10 +63,18 @@ def tax_id(field: str, typed: str) -> str:
 
 
 def password(field: str, typed: str) -> str:
-    """8 to 256 characters, any of them (OWASP ASVS 5.0 §6.2.1, §6.2.5, §6.2.9). Raises InvalidInput."""
-    if not 8 <= len(typed) <= 256:
+    """8 to 256 characters, any of them (OWASP ASVS 5.0 §6.2.1, §6.2.5, §6.2.9), as they are compared. Raises
+    InvalidInput.
+    """
+    chosen = normal_password(typed)
+    if not 8 <= len(chosen) <= 256:
         raise InvalidInput(field, "choose a password of 8 to 256 characters")
-    return typed
+    return chosen
+
+
+def normal_password(typed: str) -> str:
+    """The same on every keyboard: é as one character or as two (NFKC, NIST SP 800-63B-4 §3.1.1.2)."""
+    return typed if len(typed) > MOST_TYPED else unicodedata.normalize("NFKC", typed)
 
 
 def idempotency_key(typed: str | None) -> str | None:

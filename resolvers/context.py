@@ -115,7 +115,8 @@ class Context:
 
     @property
     def visit(self) -> Visit:
-        return Visit(self.request.address, self.now, self.policy.digest, self.sessions.absolute_seconds)
+        asked = self.request
+        return Visit(asked.address, asked.browser, self.now, self.policy.digest, self.sessions.absolute_seconds)
 
     async def edge(self, info: strawberry.Info, root: Any, **arguments: Any) -> Any:
         return await edges.follow(self, info, root, arguments)

@@ -47,6 +47,7 @@ class RequestFacts:
     now: datetime
     request_id: str
     attended: bool = True  # False where the server asks by itself: watching is not using, and keeps no session alive
+    browser: str = ""  # what it says that it is, at most 200 printable characters
     confirmed: bool | None = None  # whether what is remembered is known to be true for it; None: nobody asked yet
 
 

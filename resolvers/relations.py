@@ -21,7 +21,7 @@ from resolvers.paging import Cut
 from schema.agent import Agent, AgentMember, ConnectToken
 from schema.engagement import Agreement, Engagement, RoleGrant
 from schema.kinds import AgreementRequirement, AgreementState, ComplianceBasis, GrantStatus
-from schema.person import Session, StaffMember, User, Viewer
+from schema.person import StaffMember, User, Viewer
 from schema.policy import Permission, Policy, Role
 from schema.practice import Practice
 from schema.problem import AlreadyEngaged, NotPermitted, StaleVersion
@@ -64,20 +64,6 @@ to_one(RoleGrant, "granted_by", "user", "granted_by_id", _user)
 @edge(Viewer, "user")
 async def user_of_viewer(context: Context, viewer: Viewer) -> User:
     return objects.user(await context.the("user", viewer.actor.user_id))
-
-
-@edge(Viewer, "session")
-async def session(context: Context, viewer: Viewer) -> Session | None:
-    if viewer.actor.session_id is None:
-        return None
-    row = await context.the("session", viewer.actor.session_id)
-    return Session(
-        id=strawberry.ID(str(row["id"])),
-        started_at=row["started_at"],
-        expires_at=row["expires_at"],
-        reauthenticated_at=row["reauthenticated_at"],
-        second_factor=row["second_factor"],
-    )
 
 
 @edge(Viewer, "permissions")

@@ -15,6 +15,7 @@ from resolvers.invitations import InvitationMutation
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
+from resolvers.sessions import SessionMutation
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
 from schema.audit import AuditEvent
@@ -27,6 +28,7 @@ from schema.scalars import SCALARS
 @strawberry.type(description="Everything that changes something. Each answers with a success or a typed refusal.")
 class Mutation(
     IdentityMutation,
+    SessionMutation,
     OrganisationMutation,
     InvitationMutation,
     AccessMutation,

@@ -25,9 +25,17 @@ class User(Node):
     email: str = field(description="The address the person signs in with, in lower case.")
 
 
-@strawberry.type(description="The sign-in that this request was made with.")
+@strawberry.type(description="A sign-in of yours in one browser.")
 class Session:
-    id: strawberry.ID = field(description="Names the session in audit events. It is not the cookie's content.")
+    id: strawberry.ID = field(
+        description="Names the session in audit events and for `endSession`. It is not the cookie's content."
+    )
+    current: bool = field(description="Whether this request was made with it.")
+    browser: str | None = field(description="What the browser called itself at the sign-in (its User-Agent header).")
+    address: str | None = field(
+        description="The network address of the sign-in; of an IPv6 address the first half, as 2001:db8::/64."
+    )
+    last_seen_at: datetime = field(description="When it was last used, to the minute.")
     started_at: datetime = field(description="When the person signed in.")
     expires_at: datetime = field(
         description="When it ends at the latest, whatever the person does. It ends earlier after a while without use."
@@ -35,7 +43,7 @@ class Session:
     reauthenticated_at: datetime = field(
         description="When the password was last entered. `StepUpRequired.maxAgeSeconds` is measured against it."
     )
-    second_factor: bool = field(description="Whether a second factor was given.")
+    second_factor: bool = field(description="Whether a second factor was given at the sign-in.")
 
 
 @strawberry.type(description="HIPAA training of one person of the staff.")
@@ -91,6 +99,9 @@ class Viewer:
     actor: strawberry.Private[Any]
     user: User | None = edge("You as others see you; null when nobody is signed in.")
     session: Session | None = edge("The session of this request; null when it was made without one.")
+    sessions: list[Session] = edge(
+        "Your live sessions in all browsers, the latest first and at most 100. `endSession` ends one."
+    )
     staff_of: StaffMemberConnection = connection("The practices in which you are staff: what a start page lists.")
     member_of: Annotated[AgentMemberConnection, strawberry.lazy("schema.agent")] = connection(
         "The agents you work for: what a start page lists."

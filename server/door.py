@@ -105,3 +105,8 @@ def _host(origin: str) -> str | None:
     """Host and port of an origin; None for `null` and for whatever no browser writes."""
     found = _ORIGIN.fullmatch(origin.lower())
     return found[1] if found else None
+
+
+def browser(headers: Headers) -> str:
+    """What the client calls itself, to be shown to whoever signed in with it: at most 200 printable characters."""
+    return "".join(filter(str.isprintable, headers.get("user-agent", "")))[:200]

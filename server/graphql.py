@@ -172,7 +172,8 @@ class Endpoint:
         credential = await credentials.credential(shown, self.issuers, self.clock())
         confirmed = credential is not None and await self.unchanged.confirm()
         request_id = str(request.scope["sparekey.request_id"])
-        return RequestFacts(credential, address, self.clock(), request_id, confirmed=confirmed)
+        browser = door.browser(request.headers)
+        return RequestFacts(credential, address, self.clock(), request_id, browser=browser, confirmed=confirmed)
 
     async def _execute(self, asked: Asked, context: RequestContext, question: Question) -> Answer:
         facts, safe = question.facts, question.method in READS

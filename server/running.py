@@ -37,7 +37,15 @@ T = TypeVar("T")
 
 # They change the cookie, and only the headers of an answer can: on a connection that stays those were sent long ago.
 SESSION_MUTATIONS = frozenset(
-    {"signUp", "signIn", "signInWithPasskey", "signOut", "reauthenticate", "reauthenticateWithPasskey"}
+    {
+        "signUp",
+        "signIn",
+        "signInWithPasskey",
+        "signOut",
+        "reauthenticate",
+        "reauthenticateWithPasskey",
+        "changePassword",
+    }
 )
 USE_POST = "this changes the session's cookie, which only an answer to POST can set; send it by POST"
 

@@ -26,6 +26,7 @@ PLACES = {
     "api_key": SIDES,
     "factor": SIDES,
     "enrolment": SIDES,
+    "session": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
     "invitation": SIDES,
@@ -48,7 +49,13 @@ PLAIN = {
     "signOut": "mutation { signOut }",
     **{
         name: f"mutation {{ {name} {{ __typename ... on Problem {{ problem: code message }} {REFUSED} }} }}"
-        for name in ("renewRecoveryCodes", "beginPasskey", "beginPasskeySignIn", "beginPasskeyReauthentication")
+        for name in (
+            "endOtherSessions",
+            "renewRecoveryCodes",
+            "beginPasskey",
+            "beginPasskeySignIn",
+            "beginPasskeyReauthentication",
+        )
     },
 }
 # Edges that say `requires` or show only a part, by the object they start from.
@@ -67,6 +74,8 @@ EDGES = {
 MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "signUp": (None, "", {"name": "Fresh", "email": "fresh@nowhere.example", "password": PASSWORD}),
     "signIn": (None, "", {"email": "clerk@elm.example", "password": PASSWORD}),
+    "changePassword": (None, "", {"password": PASSWORD, "newPassword": "an altogether other one"}),
+    "endSession": ("session", "sessionId", {}),
     "reauthenticate": (None, "", {"password": PASSWORD}),
     "beginTotp": (None, "", {"label": "Phone"}),
     "confirmTotp": ("enrolment", "factorId", {}),

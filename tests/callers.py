@@ -102,6 +102,7 @@ async def build(town: Town) -> World:
     await _invitations(world, houses, agents)
     await _events(world)
     await _factors(world)
+    await _sessions(world)
     world.ids |= {f"{kind} unknown": str(uuid7()) for kind in {key.split()[0] for key in world.ids}}
     newcomer = await town.agency("Newcomer Billing")
     world.ids["agent newcomer"] = newcomer.id
@@ -263,6 +264,21 @@ async def _factors(world: World) -> None:
     signed = device.get({"challenge": CHALLENGE, "rpId": SITE.id})
     world.factors["signInWithPasskey"] = await _answered("sign_in", None, now, signed)
     world.factors["reauthenticateWithPasskey"] = await _answered("reauthenticate", stranger, now, signed)
+
+
+async def _sessions(world: World) -> None:
+    """Of the stranger and of somebody else, both in a browser that nobody asks with."""
+    clerk = await User.get(email="clerk@harbour.example")
+    now, people = world.town.clock.now, {"own": UUID(world.callers["stranger"].user_id), "other": clerk.id}
+    times: dict[str, Any] = {
+        "started_at": now,
+        "last_seen_at": now,
+        "reauthenticated_at": now,
+        "expires_at": now + timedelta(hours=12),
+    }
+    for place, user_id in people.items():
+        made = await Session.create(user_id=user_id, reference_hash=uuid7().bytes * 2, **times)
+        world.ids[f"session {place}"] = str(made.id)
 
 
 async def _answered(purpose: str, user_id: UUID | None, now: datetime, credential: dict[str, Any]) -> dict[str, Any]:

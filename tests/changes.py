@@ -241,10 +241,33 @@ async def _with_passkey(town: Town, mutation: str) -> Change:
     return Change(ann, typed, "", "user.signed_in", {"challengeId": ""})
 
 
+async def change_password(town: Town) -> Change:
+    ann = town.visitor()
+    await ann.do("signUp", "", name="Ann", email="ann@elm.example", password=PASSWORD)
+    typed = {"password": PASSWORD, "newPassword": "an altogether other one"}
+    return Change(
+        ann,
+        typed,
+        "... on ChangePasswordSuccess { viewer { user { email } } }",
+        "user.password_changed",
+        {"password": "none of it"},
+    )
+
+
+async def end_session(town: Town) -> Change:
+    ann = await town.person("ann@elm.example")
+    await town.person("ann@elm.example")
+    (other,) = await rows("SELECT max(id::text) AS id FROM sessions")
+    nobodys = {"sessionId": "01975f0e-0000-7000-8000-000000000001"}
+    selection = "... on EndSessionSuccess { viewer { sessions { current } } }"
+    return Change(ann, {"sessionId": other["id"]}, selection, "user.session_ended", nobodys)
+
+
 WITHOUT_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "signUp": sign_up,
     "signIn": sign_in,
     "reauthenticate": reauthenticate,
+    "changePassword": change_password,
     "previewToken": preview_token,
     "previewInvitation": preview_invitation,
     "beginTotp": begin_totp,
@@ -258,6 +281,7 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "addStaff": add_staff,
     "setStaffRoles": set_staff_roles,
     "removeFactor": remove_factor,
+    "endSession": end_session,
     "registerAgent": register_agent,
     "verifyAgent": verify_agent,
     "inviteMember": invite_member,

@@ -20,6 +20,8 @@ WHO = {
     "signInWithPasskey": "nobody",
     **dict.fromkeys(("beginTotp", "confirmTotp", "removeFactor", "finishPasskey"), "stranger"),
     "reauthenticateWithPasskey": "stranger",
+    "changePassword": "stranger",
+    "endSession": "stranger",
     "createPractice": "stranger",
     "registerAgent": "stranger",
     "verifyAgent": "operator",

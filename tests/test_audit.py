@@ -46,7 +46,7 @@ def test_every_mutation_is_in_the_table_of_changes() -> None:
     mutation = schema.graphql_schema.mutation_type
     assert mutation is not None
     without_input = {name for name, field in mutation.fields.items() if not field.args}
-    assert without_input == {"signOut", "renewRecoveryCodes", *(f"beginPasskey{to}" for to in TO)}
+    assert without_input == {"signOut", "endOtherSessions", "renewRecoveryCodes", *(f"beginPasskey{to}" for to in TO)}
     assert set(ALL) | without_input == set(mutation.fields)
 
 

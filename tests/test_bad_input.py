@@ -38,6 +38,8 @@ OTHERWISE = {
     "signIn.password": "SIGN_IN_FAILED",
     "signIn.secondFactor": "ok",
     "reauthenticate.password": "SIGN_IN_FAILED",
+    "changePassword.password": "SIGN_IN_FAILED",
+    "changePassword.secondFactor": "ok",
     "reauthenticate.secondFactor": "ok",
     "finishPasskey.challengeId": "NOT_FOUND",
     "signInWithPasskey.challengeId": "SIGN_IN_FAILED",
@@ -62,6 +64,7 @@ IDS = (
     "staffId",
     "invitationId",
     "factorId",
+    "sessionId",
     "engagementId",
 )  # NOT_FOUND
 
@@ -77,7 +80,7 @@ def expected(place: Place) -> str:
 
 def bad_for(place: Place) -> list[str]:
     """Of a new password only the length counts. What is hashed slowly on purpose is asked less often."""
-    if place.name == "signUp.password":
+    if place.name in ("signUp.password", "changePassword.newPassword"):
         return [*NAMELESS, "x" * 7, "x" * 257]
     return SOME if expected(place) in ("SIGN_IN_FAILED", "TOKEN_REJECTED") else BAD
 

@@ -24,7 +24,17 @@ ACCEPT = os.environ.get("SPAREKEY_ACCEPT") == "1"
 EXEMPT = frozenset[str]()
 # To these everything of the other practice and the other agent is hidden.
 OUTSIDE = [caller for caller in CALLERS if caller not in ("other owner", "operator")]
-ID_FIELDS = ("practiceId", "agentId", "tokenId", "apiKeyId", "staffId", "invitationId", "factorId", "engagementId")
+ID_FIELDS = (
+    "practiceId",
+    "agentId",
+    "tokenId",
+    "apiKeyId",
+    "staffId",
+    "invitationId",
+    "factorId",
+    "sessionId",
+    "engagementId",
+)
 
 
 async def test_the_table_of_all_answers_is_the_committed_one(world: World, kept: Kept) -> None:
@@ -111,6 +121,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         "CancelInvitationInput.invitationId",
         *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),
         *("RotateApiKeyInput.apiKeyId", "RevokeApiKeyInput.apiKeyId"),
+        "EndSessionInput.sessionId",
         *("ConfirmTotpInput.factorId", "RemoveFactorInput.factorId"),
         *("FinishPasskeyInput.challengeId", "PasskeyAnswerInput.challengeId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),

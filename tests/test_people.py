@@ -161,7 +161,7 @@ async def test_somebody_disabled_is_signed_out_at_once(town: Town) -> None:
 
 
 async def test_after_ten_wrong_passwords_the_right_one_waits_five_minutes_whoever_tries(town: Town) -> None:
-    await sign_up(town.visitor())
+    await sign_up(town.visitor("198.51.100.1"))
     for email in ("ann@elm.example", "nobody@elm.example"):
         await sign_in(town.visitor(), email=email, password="wrong horse")
         await rows("UPDATE attempt_budgets SET short_count = 10 WHERE scope = 'password_account' AND short_count = 1")

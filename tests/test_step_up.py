@@ -28,6 +28,7 @@ SENSITIVE: dict[str, dict[str, Any]] = {
     "confirmTotp": {},
     "removeFactor": {},
     "finishPasskey": {},
+    "endSession": {},
 }
 # The same mutations without what makes them sensitive.
 ORDINARY: dict[str, dict[str, Any]] = {
@@ -71,7 +72,7 @@ async def test_what_is_not_asks_for_nothing(town: Town, mutation: str) -> None:
     assert accepted["__typename"].endswith("Success"), accepted
 
 
-@pytest.mark.parametrize("mutation", ["beginPasskey", "renewRecoveryCodes"])
+@pytest.mark.parametrize("mutation", ["beginPasskey", "renewRecoveryCodes", "endOtherSessions"])
 async def test_so_do_those_without_an_input(town: Town, mutation: str) -> None:
     ann = await enrolled(town, password=False)
     await rows("UPDATE sessions SET second_factor = TRUE")

@@ -124,7 +124,7 @@ async def test_a_subscription_that_is_no_async_generator_is_a_bug_that_is_met_at
 
 
 def test_the_mutations_that_change_the_session_are_the_ones_that_sockets_refuse() -> None:
-    files = ("identity.py", "passkeys.py")
+    files = ("identity.py", "passkeys.py", "sessions.py")
     trees = [ast.parse((CHECKOUT / "resolvers" / each).read_text()) for each in files]
     changing = set()
     for node in (each for tree in trees for each in ast.walk(tree)):
