@@ -47,7 +47,7 @@ class Actor:
     `members` the membership in each own agent. `address` is where the request came from.
 
     `session_id` is there for a session, `api_key_id` for an API key and its access tokens. `reauthenticated_at` is the
-    last proof by password, passkey or at a trusted issuer; None for a machine, which cannot give one.
+    last proof by password or passkey, or at a trusted issuer that `proves_sign_in`; None for a machine, which has none.
     """
 
     user_id: UUID

@@ -2,6 +2,7 @@
 
 Whoever holds a stolen session must not add a factor of their own or remove the owner's. So every change needs a recent
 proof, and once a factor counts, a proof that used one (NIST SP 800-63B-4 §4.1.2: binding at the same assurance level).
+And it needs a session of ours: a factor that was added by a trusted issuer's token would outlive the trust in it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ async def hold_to_change(connection: Connection, access: Access) -> UUID:
     """The person, held until the transaction ends. Raises StepUpRequired."""
     user_id, seconds = access.actor.user_id, limits.of("step_up_seconds")
     require_recent(access.actor.reauthenticated_at, access.now, seconds)
+    if access.actor.session_id is None:
+        raise StepUpRequired(seconds)
     await connection.execute_query_dict(_HOLD, [user_id])
     if not access.actor.second_factor and await has_factor(connection, user_id):
         raise StepUpRequired(seconds)

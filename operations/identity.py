@@ -3,6 +3,8 @@
 Once; from then on the pair of issuer and subject counts and no address. An issuer's word is enough to be somebody, and
 not enough to become somebody who can do more than it was trusted with: an operator of the platform, or a person who
 enrolled a second factor here. Who controls the issuer writes into the token what it likes, second factors included.
+Whoever becomes an operator after they were linked is one in a session of ours only (`resolvers/actors.py`), and who
+adds a second factor after it keeps the issuer as a way in that does not ask for it (`server/issuer_claims.py`).
 
 Row-level security needs no exception for it: it is written for nobody (`models/tenancy.py`), because users, identities
 and factors belong to no tenant, and neither does its event, which is of the user's own chain. So a fault in here cannot

@@ -169,7 +169,7 @@ def _actor(rows: Sequence[Row], claims: Claims | None, policy: Policy, now: date
         reauthenticated_at=claims.authenticated_at if claims else row["reauthenticated_at"],
         second_factor=second_factor,
         address=address,
-        own=as_shown(_own_seats(row["operator"])),
+        own=as_shown(_own_seats(row["operator"] and claims is None)),
         practices={practice: as_shown(seats) for practice, seats in practices.items()},
         agents={UUID(member["agent"]): as_shown((_member_seat(member),)) for member in members},
         members={UUID(member["agent"]): UUID(member["id"]) for member in members},
@@ -184,7 +184,8 @@ def _carried(seats: Iterable[Seat], scopes: frozenset[str] | None, proven: bool)
 
 
 def _own_seats(operator: bool) -> tuple[Seat, ...]:
-    """What everybody signed in has, and what the platform's operators have everywhere."""
+    """What everybody signed in has, and what the platform's operators have everywhere. An operator is past every
+    tenant's wall: whoever controls an issuer must not be one, so its tokens carry nothing of that."""
     account = Seat("user", frozenset({"account_holder"}))
     return (account, Seat("platform", frozenset({"operator"}))) if operator else (account,)
 

@@ -24,8 +24,9 @@ class Claims:
     """What a trusted issuer says of its token's bearer, once the signature and the times were checked.
 
     `email` only where the issuer says that it verified the address. `authenticated_at` and `second_factor` where it
-    says when and how the person signed in there (`auth_time`, `amr`). `until`: when it is over. `confirmed_until`: when
-    it has to be shown to the issuer's keys again, whatever is remembered of it. `signed_by`: which of them it was.
+    says when and how the person signed in there, and the settings believe it in that. `until`: when it is over.
+    `confirmed_until`: when it has to be shown to the issuer's keys again, whatever is remembered of it. `signed_by`:
+    which of them it was.
     """
 
     issuer: str

@@ -5,6 +5,12 @@
 
 Two clocks may differ by a minute. What only adds to it (`email`, `name`, `auth_time`, `amr`) is left out where it is
 not well formed: then it proves nothing.
+
+A token says only that somebody was signed in there some time ago, and whoever has it can show it: it is no password
+that was entered a moment ago. So `auth_time` and `amr` count where the settings say that this issuer `proves_sign_in`
+and nowhere else (OpenID Connect Core 1.0 §2: what the values of `amr` mean is for the two parties to agree upon).
+Without them nothing sensitive can be done with its tokens, and where the policy asks holders of sensitive roles for a
+second factor, those roles give nothing; the others do.
 """
 
 from __future__ import annotations
@@ -41,8 +47,8 @@ def read(said: dict[str, Any], issuer: TrustedIssuer, now: datetime) -> Claims |
         subject=subject,
         until=until,
         email=_email(said, issuer),
-        authenticated_at=_authenticated_at(said, now),
-        second_factor=_is_second_factor(said.get("amr")),
+        authenticated_at=_authenticated_at(said, now) if issuer.proves_sign_in else None,
+        second_factor=issuer.proves_sign_in and _is_second_factor(said.get("amr")),
         name=_name(said),
     )
 

@@ -6,6 +6,8 @@
       link_by_email: false                    who has an account with an address that the issuer verified becomes that
       create_users: false                     who has none gets one
       email_domains: [example.org]            addresses that the issuer may speak for; without it, all
+      proves_sign_in: false                   when and how somebody signed in there (`auth_time`, `amr`) counts here as
+                                              a recent proof and as a second factor
 
 An unknown key is refused: a `link_by_emial` that silently does nothing is a riddle, an `audiance` a hole.
 """
@@ -21,7 +23,7 @@ from urllib.parse import urlsplit
 from authz.diagnostic import Report, SourceFile
 from authz.yaml_subset import Fields, Items, Node, Text, parse
 
-KEYS = ("issuer", "audience", "jwks_url", "link_by_email", "create_users", "email_domains")
+KEYS = ("issuer", "audience", "jwks_url", "link_by_email", "create_users", "email_domains", "proves_sign_in")
 URL_CHARACTERS = 255  # as many as the table of identities holds
 FILE_BYTES = 65_536
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -41,6 +43,7 @@ class TrustedIssuer:
     link_by_email: bool = False
     create_users: bool = False
     email_domains: frozenset[str] | None = None
+    proves_sign_in: bool = False
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -97,6 +100,7 @@ def _issuer(node: Node) -> TrustedIssuer:
         link_by_email=_switch(node, "link_by_email"),
         create_users=_switch(node, "create_users"),
         email_domains=None if domains is None else frozenset(_domains(domains[1])),
+        proves_sign_in=_switch(node, "proves_sign_in"),
     )
 
 

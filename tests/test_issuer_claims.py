@@ -55,9 +55,11 @@ async def test_claims_are_read_for_the_issuer_that_they_name_and_no_other() -> N
     assert issuer_claims.read(issuer.claims(), issuer.trusted(issuer="https://id.example/"), NOW) is None
 
 
-async def claims_of(now: datetime = NOW, **changes: Any) -> Any:
-    async with serving() as issuer, trusting(issuer.trusted(email_domains=frozenset({"elm.example"}))) as issuers:
-        return await issuers.claims(issuer.token(now, **changes), now)
+async def claims_of(now: datetime = NOW, proves: bool = True, **changes: Any) -> Any:
+    async with serving() as issuer:
+        trusted = issuer.trusted(email_domains=frozenset({"elm.example"}), proves_sign_in=proves)
+        async with trusting(trusted) as issuers:
+            return await issuers.claims(issuer.token(now, **changes), now)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +117,8 @@ async def test_when_the_person_signed_in_is_never_in_the_future(said: int, found
 @pytest.mark.parametrize("said", ["now", True, None, [], -1, 10**18])
 async def test_a_time_that_is_none_proves_nothing(said: Any) -> None:
     assert (await claims_of(auth_time=said)).authenticated_at is None
+
+
+async def test_when_and_how_somebody_signed_in_there_proves_nothing_unless_the_settings_say_so() -> None:
+    said = await claims_of(proves=False, auth_time=at(0), amr=["pwd", "otp", "mfa"])
+    assert (said.authenticated_at, said.second_factor) == (None, False)

@@ -13,17 +13,18 @@ import httpx2
 import orjson
 import pytest
 
+from authz.policy import Policy
 from models import Factor, Identity, User
 from models.asyncpg_client import AsyncpgClient
 from operations.identity import Vouched, make_known
 from tests.canary import HOOKS
 from tests.issuer import SUBJECT, Issuer, jwk, serving, trusting
-from tests.keys import MADE, REFUSED, member_of, program
+from tests.keys import program
 from tests.socket_door import codes, socket
 from tests.sockets import behind_uvicorn
 from tests.statements import noted
 from tests.stored import events
-from tests.town import Agency, Client, Clock, Town, build
+from tests.town import Client, Clock, Town, build
 
 ASK = "{ viewer { user { email name } } }"
 AMY = "amy@elm.example"
@@ -56,9 +57,9 @@ class Place:
 
 
 @asynccontextmanager
-async def placed(clock: Clock, **trust: Any) -> AsyncIterator[Place]:
+async def placed(clock: Clock, policy: Policy | None = None, **trust: Any) -> AsyncIterator[Place]:
     async with serving() as issuer, trusting(issuer.trusted(**trust)) as issuers:
-        town = build(clock, issuers=issuers)
+        town = build(clock, issuers=issuers, policy=policy)
         yield Place(town, issuer)
         for client in town.clients:
             await client.http.aclose()
@@ -244,18 +245,6 @@ async def test_who_is_known_costs_one_query_and_from_memory_none(linking: Place,
     async with noted(database) as statements:
         await other.ask("{ practices { totalCount } }")
     assert not any("identities" in text for text in statements)
-
-
-@pytest.mark.parametrize(("ago", "kind"), [(30, "ApiKeySuccess"), (700, "StepUpRequired"), (None, "StepUpRequired")])
-async def test_a_sensitive_change_asks_how_long_ago_the_person_signed_in_there(
-    linking: Place, ago: int | None, kind: str
-) -> None:
-    acme = await linking.town.agency()
-    signed_in = None if ago is None else int(linking.town.clock.now.timestamp()) - ago
-    admin = linking.client(acme.admin.email, auth_time=signed_in)
-    member = await member_of(Agency(acme.id, acme.admin))
-    typed = {"agentId": acme.id, "memberId": member, "label": "Platform", "scopes": ["claims.submit"]}
-    assert (await admin.do("createApiKey", f"{MADE} {REFUSED}", **typed))["__typename"] == kind
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ LEAST = "- issuer: https://id.example\n  audience: sparekey\n"
 WHOLE = (
     "- issuer: https://id.example/realms/clinic/\n  audience: sparekey\n  jwks_url: https://keys.example/jwks\n"
     "  link_by_email: true\n  create_users: true\n  email_domains: [clinic.example, mail.clinic.example]\n"
+    "  proves_sign_in: true\n"
 )
 WRONG = {
     "nothing": ("", "the file is empty"),
@@ -29,6 +30,7 @@ WRONG = {
     "an issuer twice": (LEAST + LEAST, "write each issuer once"),
     "an anchor": (LEAST + "  email_domains: &a [id.example]", "anchors are not read"),
     "yes for true": (LEAST + "  link_by_email: yes", "write link_by_email: true or"),
+    "a number for a switch": (LEAST + "  proves_sign_in: 1", "write proves_sign_in: true or"),
     "a quoted true": (LEAST + "  create_users: 'true'", "write create_users: true or"),
     "a domain as a text": (LEAST + "  email_domains: id.example", "write a list of domains"),
     "no domains": (LEAST + "  email_domains: []", "write a list of domains"),
@@ -52,7 +54,7 @@ def test_every_key_is_read_as_it_stands() -> None:
     (found,) = issuers("x.yaml", WHOLE)
     domains = frozenset({"clinic.example", "mail.clinic.example"})
     issuer, keys = "https://id.example/realms/clinic/", "https://keys.example/jwks"
-    assert found == TrustedIssuer(issuer, "sparekey", keys, True, True, domains)
+    assert found == TrustedIssuer(issuer, "sparekey", keys, True, True, domains, True)
     assert found.speaks_for("amy@clinic.example")
     assert not found.speaks_for("amy@evil.example")
     assert not found.speaks_for("amy@sub.clinic.example")
