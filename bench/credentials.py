@@ -30,6 +30,7 @@ from authz.policy import Policy
 from bench import credentials_data, page_data, results, servers
 from bench.credentials_data import AUDIENCE, NOW, PASSWORD, SUBJECT, People
 from models import connection
+from models.tenancy import SERVICE
 from operations import pepper, session
 from operations.session import Visit
 from resolvers.context import Context, Sessions, open_context
@@ -87,11 +88,11 @@ def main() -> None:
 async def _measured(embedded: Embedded) -> list[str]:
     town = await page_data.fill(embedded, ENGAGEMENTS)
     pepper.use(secrets.token_bytes(32))
-    await connection.connect(town.url)
+    await connection.connect(town.application_url, acting=SERVICE)
     try:
         with credentials_data.issuer() as (url, keys):
             people = await credentials_data.add(url)
-            return await _table(_place(town.url, url), people, keys)
+            return await _table(_place(town.application_url, url), people, keys)
     finally:
         await connection.disconnect()
 
@@ -165,11 +166,16 @@ async def _median(place: Place, ask: Callable[[], Awaitable[None]], rounds: int 
 @contextmanager
 def _noted(place: Place) -> Iterator[None]:
     """Every statement on every connection that is open."""
-    open_ones = [*connection.readers()._idle, place.remembered.freshness._connection, *_pooled()]
+    open_ones = [
+        *(idle.connection for idle in connection.readers()._idle),
+        place.remembered.freshness._connection,
+        *_pooled(),
+    ]
     place.statements.clear()
 
     def note(logged: Any) -> None:
-        if "pg_advisory_unlock_all" not in logged.query:  # the pool's own, at each return
+        # The pool's own, at each return; and for whom it asks, which no table is read for.
+        if not any(words in logged.query for words in ("pg_advisory_unlock_all", "sparekey.acting")):
             place.statements.append(logged.query)
 
     for each in open_ones:
@@ -199,7 +205,7 @@ async def _verifying(place: Place, token: str) -> str:
 
 async def _sign_in(place: Place, people: People) -> str:
     async def ask() -> None:
-        visit = Visit("127.0.0.1", place.now, place.policy.digest, SESSIONS.absolute_seconds)
+        visit = Visit("127.0.0.1", "bench", place.now, place.policy.digest, SESSIONS.absolute_seconds)
         await session.sign_in(visit, people.email, PASSWORD)
 
     took, asked = await _median(place, ask, SIGN_INS)
