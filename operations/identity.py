@@ -6,6 +6,11 @@ enrolled a second factor here. Who controls the issuer writes into the token wha
 Whoever becomes an operator after they were linked is one in a session of ours only (`resolvers/actors.py`), and who
 adds a second factor after it keeps the issuer as a way in that does not ask for it (`server/issuer_claims.py`).
 
+An account that is found by its address may have been opened by somebody else, ahead of its owner and with a password of
+their choosing: nobody's address is verified at a sign-up. The issuer verified it, so linking ends that password and
+every session (Sudhodanan and Paverd, USENIX Security 2022: pre-hijacking). API keys go on: each acts for a membership
+that it had before.
+
 Row-level security needs no exception for it: it is written for nobody (`models/tenancy.py`), because users, identities
 and factors belong to no tenant, and neither does its event, which is of the user's own chain. So a fault in here cannot
 touch the rows of a practice or an agent.
@@ -41,6 +46,9 @@ _LINK = """
 INSERT INTO identities (id, user_id, issuer, subject, linked_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (issuer, subject) DO NOTHING RETURNING id
 """
+# Whoever opened the account may be somebody else.
+_DROP = "UPDATE users SET password_hash = NULL WHERE id = $1"
+_END_SESSIONS = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ async def make_known(
         if created is not None:
             await _link(connection, who, created, policy_digest, now, "user.signed_up")
         elif link_by_email and (user := await _linkable(connection, who)) is not None:
+            await connection.execute_query_dict(_DROP, [user[0]])
+            await connection.execute_query_dict(_END_SESSIONS, [user[0], now])
             await _link(connection, who, user, policy_digest, now, "identity.linked")
 
     try:

@@ -3,7 +3,8 @@
     - issuer: https://login.example.org       exactly as its tokens write `iss`
       audience: sparekey                      what they must name in `aud`
       jwks_url: https://login.example.org/keys   else from <issuer>/.well-known/openid-configuration
-      link_by_email: false                    who has an account with an address that the issuer verified becomes that
+      link_by_email: false                    who has an account with an address that the issuer verified becomes that,
+                                              and its password and sessions end: whoever chose it may be another
       create_users: false                     who has none gets one
       email_domains: [example.org]            addresses that the issuer may speak for; without it, all
       proves_sign_in: false                   when and how somebody signed in there (`auth_time`, `amr`) counts here as

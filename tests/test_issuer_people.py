@@ -24,6 +24,7 @@ from tests.socket_door import codes, socket
 from tests.sockets import behind_uvicorn
 from tests.statements import noted
 from tests.stored import events
+from tests.test_people import is_signed_in, sign_in, sign_up
 from tests.town import Client, Clock, Town, build
 
 ASK = "{ viewer { user { email name } } }"
@@ -99,6 +100,17 @@ async def test_who_has_an_account_with_a_verified_address_is_linked_once(linking
     (event,) = await events()
     assert (event["type"], event["actor_user_id"], event["party"]) == ("identity.linked", user.id, "platform")
     assert event["after"] == {"identity": str(identity.id), "issuer": linking.issuer.url}
+
+
+async def test_who_opened_the_account_ahead_of_its_owner_is_out_once_it_is_linked(linking: Place) -> None:
+    """Nobody's address is verified at a sign-up, so the password may be a stranger's."""
+    stranger, other = linking.town.visitor(), linking.town.visitor()
+    await sign_up(stranger, email=AMY)
+    await sign_up(other, email="bob@elm.example")
+    assert await linking.who() == AMY
+    assert [await is_signed_in(each) for each in (stranger, other)] == [False, True]
+    assert (await sign_in(linking.town.visitor(), email=AMY))["problem"] == "SIGN_IN_FAILED"
+    assert (await sign_in(linking.town.visitor(), email="bob@elm.example"))["__typename"] == "SignInSuccess"
 
 
 async def test_from_then_on_the_subject_counts_and_no_address(linking: Place) -> None:
