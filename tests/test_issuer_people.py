@@ -61,10 +61,12 @@ class Place:
 async def placed(clock: Clock, policy: Policy | None = None, **trust: Any) -> AsyncIterator[Place]:
     async with serving() as issuer, trusting(issuer.trusted(**trust)) as issuers:
         town = build(clock, issuers=issuers, policy=policy)
-        yield Place(town, issuer)
-        for client in town.clients:
-            await client.http.aclose()
-        await town.remembered.close()
+        try:
+            yield Place(town, issuer)
+        finally:
+            for client in town.clients:
+                await client.http.aclose()
+            await town.remembered.close()
 
 
 @pytest.fixture
