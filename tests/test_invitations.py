@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import limits
 from models import AgentMember, Assignment, StaffMember
 from tests.keys import made, member_of, status
 from tests.stored import events, rows
@@ -135,15 +136,28 @@ async def test_the_status_of_an_invitation_says_what_became_of_it(town: Town, el
 
 
 async def test_an_expired_a_cancelled_a_used_and_an_unknown_code_get_one_answer(town: Town, elm_street: House) -> None:
+    """Each at a time when nothing else stands against it."""
     used, cancelled, expired = [await hire(elm_street) for _ in range(3)]
-    await accept(await town.person("bea@elm.example"), used["code"])
+    bea, stranger = await town.person("bea@elm.example"), await town.person("stranger@nowhere.example")
+    await accept(bea, used["code"])
     await elm_street.owner.do("cancelInvitation", "", invitationId=cancelled["invitation"]["id"])
-    town.clock.advance(hours=1)
-    stranger = await town.person("stranger@nowhere.example")
-    bea = await town.person("bea@elm.example")
-    for code in (used["code"], cancelled["code"], expired["code"], "x" * 43):
+    for code in (used["code"], cancelled["code"], "x" * 43):
         assert await is_rejected(stranger, code)
     assert await is_rejected(bea, used["code"])
+    town.clock.advance(hours=1)
+    assert await is_rejected(await town.person("stranger@nowhere.example"), expired["code"])
+
+
+async def test_an_agent_that_is_full_by_the_time_takes_nobody_in(
+    town: Town, acme: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = [await invite(acme) for _ in range(2)]
+    real = limits.of
+    monkeypatch.setattr(limits, "of", lambda name: 2 if name == "members_per_agent" else real(name))
+    ben, bob = await town.person("ben@elsewhere.example"), await town.person("bob@elsewhere.example")
+    assert (await accept(ben, first["code"]))["__typename"] == "AcceptInvitationSuccess"
+    refused = await accept(bob, second["code"])
+    assert (refused["problem"], refused["limit"]) == ("LIMIT_REACHED", 2)
 
 
 async def test_a_code_that_is_not_exactly_right_is_rejected(town: Town, elm_street: House) -> None:
