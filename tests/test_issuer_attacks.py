@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +14,8 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from server import issuer_token
+from server.issuer_key_set import read as read_keys
 from server.issuers import TrustedIssuers
 from tests.http_door import NOW, Caller, codes, door
 from tests.issuer import Issuer, b64, jwk, of_json, private_key, serving, signature, token, trusting
@@ -252,3 +254,13 @@ async def test_an_issuer_that_nobody_trusts_is_not_even_asked(place: Place) -> N
         assert await place.status(stranger.token()) == 401
         assert await place.status(place.issuer.token(header={"jku": f"{stranger.url}/keys", "kid": "new"})) == 401
         assert stranger.asked == []
+
+
+def test_what_was_read_in_a_token_is_what_was_signed() -> None:
+    """Whoever reads the same bytes in two ways must see the same in both."""
+    issuer = Issuer("https://id.example")
+    shown, (key,) = issuer_token.read(issuer.token()), read_keys(orjson.dumps({"keys": issuer.keys}))
+    assert shown is not None
+    assert issuer_token.is_signed(shown, key)
+    assert not issuer_token.is_signed(replace(shown, said=shown.said | {"sub": "somebody-else"}), key)
+    assert not issuer_token.is_signed(replace(shown, alg="ES384"), key)

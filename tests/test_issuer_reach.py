@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from authz.load import load
+from authz.policy import Policy
 from models import Identity, User
 from models.asyncpg_client import AsyncpgClient
 from models.tenancy import NOBODY
+from resolvers.actors import load_actor
+from resolvers.credential import Claims, Kind, of_secret
 from tests.factors import begin
+from tests.issuer import SUBJECT
 from tests.keys import MADE, REFUSED, member_of
 from tests.policy_variants import variant
 from tests.statements import ITS_OWN, SAID, noted
 from tests.stored import events
 from tests.test_issuer_people import AMY, ASK, Place, placed
 from tests.test_second_factor_required import MINE, REQUIRED
-from tests.town import Agency, Client, Clock, House
+from tests.town import START, Agency, Client, Clock, House
 
 
 @pytest.fixture
@@ -128,3 +133,19 @@ async def test_a_sensitive_role_waits_for_a_second_factor_that_the_settings_let_
     async with placed(clock, policy, link_by_email=True, proves_sign_in=proves) as place:
         house = await place.town.practice()
         assert await seen(place.client(house.owner.email, amr=methods), house) == expected
+
+
+async def test_a_token_that_is_over_is_nobody_also_where_no_issuer_is_asked_again(both: Place) -> None:
+    """The one whom memory or a connection that stays would still know."""
+    assert await both.who() == AMY
+
+    async def policy_at(activation: int) -> Policy:
+        return both.town.policy
+
+    async def is_there(until: timedelta) -> bool:
+        claims = Claims(both.issuer.url, SUBJECT, START + until)
+        shown = of_secret(Kind.ISSUER, "a token", claims)
+        return await load_actor(shown, policy_at, START, address="", idle_seconds=900) is not None
+
+    assert await is_there(timedelta(microseconds=1))
+    assert not await is_there(timedelta(0))
