@@ -27,7 +27,8 @@ GRANT USAGE ON SCHEMA public TO sparekey_app;
 GRANT SELECT ON tortoise_migrations TO sparekey_app;
 GRANT SELECT, INSERT ON audit_events, identities, policy_activations, policy_sets TO sparekey_app;
 GRANT SELECT, INSERT, UPDATE ON agents, agent_members, agreements, api_keys, assignments, audit_heads, connect_tokens,
-    engagements, invitations, practices, revocation_receipts, role_grants, sessions, staff_members, users TO sparekey_app;
+    engagements, invitations, practices, revocation_receipts, role_grants, sessions, staff_members, users
+    TO sparekey_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON access_tokens, attempt_budgets, factors, idempotency_keys, passkey_challenges,
     recovery_codes TO sparekey_app;
 GRANT SELECT, INSERT, DELETE ON row_changes TO sparekey_app;
