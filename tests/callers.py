@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pyotp
+from argon2 import PasswordHasher
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from authz.scopes import carriable
@@ -29,12 +30,13 @@ from models import (
     User,
 )
 from models.identifier import uuid7
-from operations import stretching, totp
+from operations import totp
 from tests.authenticator import Authenticator
 from tests.keys import made, program
 from tests.town import COOKIE, INVITED, SITE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # see `quick_passwords`
 SECRET = pyotp.random_base32()
 CHALLENGE = bytes_to_base64url(bytes(range(32)))
 WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}
@@ -186,7 +188,7 @@ async def _name_callers(world: World, houses: dict[str, House], agents: dict[str
     assert world.callers.keys() == CALLERS.keys()
     cookies = {name: client.http.cookies.get(COOKIE) for name, client in world.callers.items()}
     world.references = {name: cookie for name, cookie in cookies.items() if cookie}
-    await User.all().update(password_hash=await stretching.hash_password(PASSWORD))
+    await User.all().update(password_hash=QUICK.hash(PASSWORD))
     people, now = world.callers, town.clock.now
     await StaffMember.filter(user_id=people["removed"].user_id).update(removed_at=now)
     await AgentMember.filter(user_id=people["departed"].user_id).update(departed_at=now)

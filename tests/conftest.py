@@ -24,7 +24,7 @@ from models.tenancy import SERVICE
 from models.unit_of_work import settle
 from operations import stretching
 from server.embedded import APPLICATION, Embedded
-from tests.callers import World
+from tests.callers import QUICK, World
 from tests.canary import CANARY, Canary, Ear
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
@@ -190,8 +190,14 @@ async def worker(own_url: str, tmp_path: Path) -> AsyncIterator[Worker]:
 
 
 @pytest.fixture
-def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that connect an agent first: there the slow hash need not be slow."""
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that sign in on their way: there the slow hash need not be slow."""
+    monkeypatch.setattr(stretching, "_PASSWORDS", QUICK)
+
+
+@pytest.fixture
+def quick_hash(quick_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that connect an agent first. Not beside `world`, whose token was made with the real one."""
     monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
