@@ -16,7 +16,6 @@ from tests.callers import World
 from tests.input_places import Asker, Place, places, put
 from tests.keeping import Kept
 
-
 LONG = "x" * 10_000
 NAMELESS = ["", "   ", LONG]
 DECEIVING = [
