@@ -22,8 +22,8 @@ from schema.results import SignInResult, SignInSuccess
 @strawberry.type
 class IdentityMutation:
     @strawberry.mutation(
-        description="Open an account and sign in. An e-mail that has an account already is answered as a failed sign-in "
-        "is: offer to sign in instead.",
+        description="Open an account and sign in. An e-mail that has an account already is answered as a failed "
+        "sign-in is: offer to sign in instead.",
         extensions=public(),
     )
     async def sign_up(self, info: strawberry.Info, input: SignUpInput) -> SignInResult:
