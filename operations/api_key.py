@@ -129,7 +129,7 @@ async def revoke_api_key(access: Access, api_key_id: UUID, request: Request) -> 
 
 
 def _step_up(access: Access) -> None:
-    require_recent(access.actor.reauthenticated_at, access.now, limits.of("step_up_seconds"))
+    require_recent(access)
 
 
 def _expiry(access: Access, typed: datetime | None) -> datetime:

@@ -70,6 +70,12 @@ def _seconds(name: str) -> timedelta:
     return timedelta(seconds=limits.of(name))
 
 
+_PASSWORDS = Budget(
+    short_limit=limits.of("wrong_passwords_account_hour"),
+    short_window=HOUR,
+    block=_seconds("wrong_passwords_account_block"),
+    longest_block=_seconds("wrong_passwords_account_block_most"),
+)
 BUDGETS = {
     "code_user": Budget(
         short_limit=limits.of("wrong_codes_user_hour"),
@@ -98,18 +104,8 @@ BUDGETS = {
         longest_block=HOUR,
         forgiven_by_success=False,
     ),
-    "password_account": Budget(
-        short_limit=limits.of("wrong_passwords_account_hour"),
-        short_window=HOUR,
-        block=_seconds("wrong_passwords_account_block"),
-        longest_block=_seconds("wrong_passwords_account_block_most"),
-    ),
-    "password_network": Budget(
-        short_limit=limits.of("wrong_passwords_account_hour"),
-        short_window=HOUR,
-        block=_seconds("wrong_passwords_account_block"),
-        longest_block=_seconds("wrong_passwords_account_block_most"),
-    ),
+    "password_account": _PASSWORDS,
+    "password_network": _PASSWORDS,  # of an account, where it is known
     "sign_up_address": Budget(
         short_limit=limits.of("sign_ups_address_hour"),
         short_window=HOUR,

@@ -18,14 +18,13 @@ from models.connection import Connection
 from models.identifier import parse
 from models.unit_of_work import unit_of_work
 from operations.idempotency import Answer, Request, once
+from operations.people import take_turns
 from operations.record import record_own
 from operations.step_up import require_recent
 
 if TYPE_CHECKING:
     from schema.factor import RemoveFactorInput
 
-# Changes of one person's factors take turns. A weaker lock than FOR UPDATE: nobody who refers to the person waits.
-_HOLD = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
 _HAS = "SELECT 1 FROM factors WHERE user_id = $1 AND confirmed_at IS NOT NULL AND removed_at IS NULL LIMIT 1"
 # What could still be used is wiped: the same authenticator may be added again, and a stolen database opens nothing.
 _REMOVE = """
@@ -62,10 +61,10 @@ async def remove_factor(access: Access, typed: RemoveFactorInput, request: Reque
 async def hold_to_change(connection: Connection, access: Access) -> UUID:
     """The person, held until the transaction ends. Raises StepUpRequired."""
     user_id, seconds = access.actor.user_id, limits.of("step_up_seconds")
-    require_recent(access.actor.reauthenticated_at, access.now, seconds)
+    require_recent(access)
     if access.actor.session_id is None:
         raise StepUpRequired(seconds)
-    await connection.execute_query_dict(_HOLD, [user_id])
+    await take_turns(connection, user_id)
     if not access.actor.second_factor and await has_factor(connection, user_id):
         raise StepUpRequired(seconds)
     return user_id

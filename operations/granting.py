@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import limits
 from authz.actor import Access
 from authz.guards import PLAIN, no_wider
 from authz.policy import Policy, Role
@@ -57,7 +56,7 @@ def refuse_together(policy: Policy, roles: Sequence[Role]) -> None:
 def step_up(access: Access, roles: Iterable[Role]) -> None:
     """Sensitive roles are granted soon after the password was entered. Raises StepUpRequired."""
     if any(role.sensitive for role in roles):
-        require_recent(access.actor.reauthenticated_at, access.now, limits.of("step_up_seconds"))
+        require_recent(access)
 
 
 def _holder(held_by: str) -> str:

@@ -27,6 +27,7 @@ from authz.life import Party
 from models.connection import Connection, read
 from models.identifier import uuid7
 from models.unit_of_work import unit_of_work
+from operations.people import end_sessions, set_password
 from operations.record import About, Who, record
 
 _KNOWN = "SELECT 1 FROM identities WHERE issuer = $1 AND subject = $2"
@@ -46,9 +47,6 @@ _LINK = """
 INSERT INTO identities (id, user_id, issuer, subject, linked_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (issuer, subject) DO NOTHING RETURNING id
 """
-# Whoever opened the account may be somebody else.
-_DROP = "UPDATE users SET password_hash = NULL WHERE id = $1"
-_END_SESSIONS = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,8 @@ async def make_known(
         if created is not None:
             await _link(connection, who, created, policy_digest, now, "user.signed_up")
         elif link_by_email and (user := await _linkable(connection, who)) is not None:
-            await connection.execute_query_dict(_DROP, [user[0]])
-            await connection.execute_query_dict(_END_SESSIONS, [user[0], now])
+            await set_password(connection, user[0], None)  # whoever opened the account may be another
+            await end_sessions(connection, user[0], now)
             await _link(connection, who, user, policy_digest, now, "identity.linked")
 
     try:

@@ -8,10 +8,8 @@ from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import stretching, wording
 from operations.blocklist import refuse_guessable
+from operations.people import end_sessions, set_password
 from operations.session import Opened, Visit, accept, begin, prove
-
-_CHANGE = "UPDATE users SET password_hash = $2 WHERE id = $1"
-_END_ALL = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
 
 
 async def change_password(visit: Visit, actor: Actor, password: str, new: str, factor: str | None = None) -> Opened:
@@ -28,8 +26,8 @@ async def change_password(visit: Visit, actor: Actor, password: str, new: str, f
 
     async def work(connection: Connection) -> Opened:
         given = await accept(connection, proof, factor, visit.now)
-        await connection.execute_query_dict(_CHANGE, [proof.user_id, password_hash])
-        await connection.execute_query_dict(_END_ALL, [proof.user_id, visit.now])
+        await set_password(connection, proof.user_id, password_hash)
+        await end_sessions(connection, proof.user_id, visit.now)
         return await begin(connection, visit, proof.user_id, proof.name, "user.password_changed", given)
 
     return await unit_of_work(work)

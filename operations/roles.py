@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import limits
 from authz.actor import Access
 from authz.advice import role_warnings, task_named
 from authz.life import Grant
@@ -75,7 +74,7 @@ async def confirm_roles(access: Access, engagement_id: UUID, expected_version: i
         pending = tuple(grant for grant in held.grants if grant.confirmed_at is None)
         if pending:
             _refuse_own_agent(access, held, [grant.role for grant in pending])
-            require_recent(access.actor.reauthenticated_at, access.now, limits.of("step_up_seconds"))
+            require_recent(access)
             kept = {grant.role: grant.expires_at for grant in held.grants}
             change = _Change(kept, (), (), pending)
             await _apply(connection, access, held, change)

@@ -21,6 +21,7 @@ from operations import second_factor, stretching, wording
 from operations.attempts import Spender, forgive, network
 from operations.blocklist import refuse_guessable
 from operations.password_attempts import count_password, count_sign_up
+from operations.people import set_password
 from operations.record import About, Who, record
 
 _BY_EMAIL = """
@@ -30,7 +31,6 @@ FROM users u WHERE email = $1
 """
 # Signing in and changing the password take turns, so that no session begins with a password that was changed meanwhile.
 _HOLD = "SELECT id FROM users WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE"
-_REHASH = "UPDATE users SET password_hash = $2 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ async def sign_in(
     async def work(connection: Connection) -> Opened:
         given = await accept(connection, proof, factor, visit.now)
         if fresh:
-            await connection.execute_query_dict(_REHASH, [proof.user_id, fresh])
+            await set_password(connection, proof.user_id, fresh)
         return await enter(connection, visit, proof.user_id, proof.name, given, replaces)
 
     return await unit_of_work(work)

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import limits
 from authz.actor import Access
 from errors import InvalidInput, NotFound
 from models import Session
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations.idempotency import Answer, Request, once
+from operations.people import end_sessions
 from operations.record import record_own
 from operations.step_up import require_recent
-
-_END_OTHERS = """
-UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
-    AND expires_at > $3 RETURNING id
-"""
 
 
 async def end_session(access: Access, session_id: UUID | None, request: Request) -> None:
@@ -31,7 +26,7 @@ async def end_session(access: Access, session_id: UUID | None, request: Request)
     """
 
     async def work(connection: Connection) -> Answer:
-        _require_proof(access)
+        require_recent(access)
         if session_id == access.actor.session_id:
             raise InvalidInput("sessionId", "this is the session that you are using; signOut ends it")
         own = Session.filter(id=session_id, user_id=access.actor.user_id).using_db(connection)
@@ -53,16 +48,11 @@ async def end_other_sessions(access: Access) -> int:
     """End all of one's own sessions but the one in use, and say how many. Refuses: StepUpRequired."""
 
     async def work(connection: Connection) -> int:
-        _require_proof(access)
-        actor = access.actor
-        ended = await connection.execute_query_dict(_END_OTHERS, [actor.user_id, actor.session_id, access.now])
+        require_recent(access)
+        ended = await end_sessions(connection, access.actor.user_id, access.now, but=access.actor.session_id)
         if ended:
-            after = {"sessions": sorted(str(each["id"]) for each in ended)}
+            after = {"sessions": sorted(map(str, ended))}
             await record_own(connection, access, "user.sessions_ended", "ended all other sessions", after)
         return len(ended)
 
     return await unit_of_work(work)
-
-
-def _require_proof(access: Access) -> None:
-    require_recent(access.actor.reauthenticated_at, access.now, limits.of("step_up_seconds"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+import limits
+from authz.actor import Access
 from errors import StepUpRequired
 
 
-def require_recent(reauthenticated_at: datetime | None, now: datetime, seconds: int) -> None:
+def require_recent(access: Access) -> None:
     """A sensitive change needs the password again (NIST SP 800-63B-4 §5.2). Raises StepUpRequired."""
-    if reauthenticated_at is None or now - reauthenticated_at > timedelta(seconds=seconds):
+    proved_at, seconds = access.actor.reauthenticated_at, limits.of("step_up_seconds")
+    if proved_at is None or access.now - proved_at > timedelta(seconds=seconds):
         raise StepUpRequired(seconds)

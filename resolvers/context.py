@@ -14,14 +14,13 @@ from strawberry.dataloader import DataLoader
 from authz.actor import Actor
 from authz.life import next_midnight
 from authz.policy import Policy
-from models.connection import Row, read, watched_read
+from models.connection import Row, read
 from models.memory import hold_until, note, spoil
 from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
-from operations.facts import COLUMNS, TABLES
 from operations.last_use import used_by
 from operations.passkey_answer import RelyingParty
 from operations.session import Visit
-from resolvers import edges, invited, objects
+from resolvers import edges, objects
 from resolvers.actors import SEEN_EVERY, load_actor
 from resolvers.credential import Credential, Kind
 from resolvers.execution import RequestFacts, SessionChange
@@ -29,34 +28,11 @@ from resolvers.executor import Ahead
 from resolvers.inforce import InForce
 from resolvers.lists import Lists
 from resolvers.remembered import Known, Remembered
+from resolvers.rows import in_order, load_rows, note_rows
 from schema.engagement import Engagement
 from schema.person import StaffMember
 from schema.policy import Role
 
-# One statement each, by id. An engagement comes with everything its life depends on.
-QUERIES = {
-    "user": "SELECT * FROM users WHERE id = ANY ($1)",
-    "session": "SELECT * FROM sessions WHERE id = ANY ($1)",
-    "practice": "SELECT * FROM practices WHERE id = ANY ($1)",
-    "staff": "SELECT * FROM staff_members WHERE id = ANY ($1)",
-    "agent": "SELECT * FROM agents WHERE id = ANY ($1)",
-    "member": "SELECT * FROM agent_members WHERE id = ANY ($1)",
-    "token": "SELECT * FROM connect_tokens WHERE id = ANY ($1)",
-    "api_key": f"SELECT {objects.API_KEY_COLUMNS} FROM api_keys k WHERE k.id = ANY ($1)",  # noqa: S608  (our own text)
-    "invitation": f"SELECT {invited.COLUMNS} FROM invitations i WHERE i.id = ANY ($1)",  # noqa: S608  (our own text)
-    "engagement": f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1)",  # noqa: S608  (our own text)
-    "receipt": "SELECT * FROM revocation_receipts WHERE id = ANY ($1)",
-    "audit_event": "SELECT * FROM audit_events WHERE id = ANY ($1)",
-}
-# The tables whose rows are noted by id when they change.
-WATCHED = {
-    "user": "users.id",
-    "practice": "practices.id",
-    "staff": "staff_members.id",
-    "agent": "agents.id",
-    "member": "agent_members.id",
-    "engagement": "engagements.id",
-}
 _CLIENTS = """
 SELECT agent_id, array_agg(DISTINCT practice_id) AS practices FROM engagements
 WHERE agent_id = ANY ($1) AND practice_id = ANY ($2) GROUP BY agent_id
@@ -123,7 +99,7 @@ class Context:
 
     async def row(self, kind: str, key: UUID) -> Row | None:
         """One row by id; all that are asked for at the same moment are one statement."""
-        _note(kind, (key,))
+        note_rows(kind, (key,))
         if (kind, key) in self.met:
             return self.met[kind, key]
         return await self._loader(kind).load(key)
@@ -138,7 +114,7 @@ class Context:
     async def all_the(self, kind: str, keys: Iterable[UUID]) -> Mapping[UUID, Row]:
         """The rows of these ids, each of which is there."""
         wanted = dict.fromkeys(keys)
-        _note(kind, wanted)
+        note_rows(kind, wanted)
         missing = [key for key in wanted if (kind, key) not in self.met]
         for key, found in zip(missing, await self._loader(kind).load_many(missing) if missing else (), strict=True):
             if found is None:
@@ -161,7 +137,7 @@ class Context:
 
     def _loader(self, kind: str) -> DataLoader[UUID, Row | None]:
         if kind not in self.rows:
-            self.rows[kind] = DataLoader(load_fn=lambda keys: _load_rows(kind, keys))
+            self.rows[kind] = DataLoader(load_fn=lambda keys: load_rows(kind, keys))
         return self.rows[kind]
 
     async def clients(self, agent_id: UUID) -> frozenset[UUID]:
@@ -282,7 +258,7 @@ class Context:
             return [None for _ in agents]
         staffed = [practice for practice in self.actor.practices if self.actor.roles_at(practice)]
         rows = await read(_CLIENTS, agents, staffed)
-        return _in_order(agents, rows, "agent_id")
+        return in_order(agents, rows, "agent_id")
 
 
 async def open_context(
@@ -303,19 +279,3 @@ async def open_context(
 
 def context_of(info: strawberry.Info) -> Context:
     return cast(Context, info.context)
-
-
-async def _load_rows(kind: str, keys: list[UUID]) -> list[Row | None]:
-    return _in_order(keys, await watched_read(QUERIES[kind], keys), "id")
-
-
-def _note(kind: str, keys: Iterable[UUID]) -> None:
-    if kind in WATCHED:
-        note(*((WATCHED[kind], key) for key in keys))
-    else:
-        spoil()
-
-
-def _in_order(keys: list[UUID], rows: Iterable[Row], column: str) -> list[Row | None]:
-    found = {row[column]: row for row in rows}
-    return [found.get(key) for key in keys]

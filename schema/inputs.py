@@ -18,6 +18,7 @@ REPEAT = (
     "hours, it returns the first answer and changes nothing."
 )
 VERSION = "The engagement's `version` as you read it; if it has moved on, nothing changes and StaleVersion answers."
+CHOSEN = "8 to 256 characters, any of them; not one that everybody tries, nor your name or address."
 SECOND_FACTOR = (
     "The six digits that the authenticator app shows, or a recovery code. Needed when the account has a second factor: "
     "`SignInFailed.secondFactorRequired` says so."
@@ -40,7 +41,7 @@ def _silent(typed: object) -> str:
 class SignUpInput:
     name: str = field(description="Your name as others will see it, 1 to 200 characters.")
     email: str = field(description="The address you will sign in with.")
-    password: str = field(description="A new password: 8 to 256 characters, any of them.")
+    password: str = field(description=CHOSEN)
     __repr__ = _silent
 
 

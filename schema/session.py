@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry import field
 
-from schema.inputs import REPEAT, SECOND_FACTOR, _optional, _silent
+from schema.inputs import CHOSEN, REPEAT, SECOND_FACTOR, _optional, _silent
 from schema.person import Viewer
 from schema.problem import (
     IdempotencyConflict,
@@ -23,9 +23,7 @@ from schema.problem import (
 @strawberry.input(description="A new password, and the proof that it is you who wants it.")
 class ChangePasswordInput:
     password: str = field(description="Your password until now.")
-    new_password: str = field(
-        description="8 to 256 characters, any of them; not one that everybody tries, nor your name or address."
-    )
+    new_password: str = field(description=CHOSEN)
     second_factor: str | None = _optional(SECOND_FACTOR)
     __repr__ = _silent
 

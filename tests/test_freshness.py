@@ -16,10 +16,10 @@ from models.asyncpg_client import AsyncpgClient
 from models.freshness import Freshness
 from models.identifier import uuid7
 from models.memory import Changes, Memory
-from resolvers.context import WATCHED
 from resolvers.lists import Listing
 from resolvers.pages import MEMBER_OF, MEMBERS, OF_AGENT, STAFF, STAFF_OF
 from resolvers.reads import OF_PRACTICE
+from resolvers.rows import WATCHED
 from tests.town import Agency, House, Town
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
