@@ -88,6 +88,9 @@ class Facts(NamedTuple):
     agent_suspended_at: datetime | None = None
     agent_closed_at: datetime | None = None
     practice_closed_at: datetime | None = None
+    auto_extend: bool = False
+    reviewed_at: datetime | None = None  # the last time that the practice decided about the roles; None: never due
+    unassigned_since: datetime | None = None  # None: somebody is assigned
 
 
 class Blocker(NamedTuple):
@@ -118,7 +121,7 @@ def life(facts: Facts, policy: Policy, now: datetime) -> Life:
     in_force = is_in_force(agreement)
     ended_at, end_reason = end(facts, policy, now)
     status = _status(facts, policy, now, ended=ended_at is not None, roles=roles, in_force=in_force)
-    unhindered = status is Status.ACTIVE and len(roles) == len(facts.grants)
+    unhindered = status is Status.ACTIVE and len(roles) == len(facts.grants) and not _nobody_assigned(facts)
     blockers = () if ended_at or unhindered else tuple(_blockers(facts, policy, now, roles, agreement))
     return Life(status, roles, agreement, in_force, ended_at, end_reason, blockers)
 
@@ -128,9 +131,9 @@ def _status(
 ) -> Status:
     if ended:
         return Status.ENDED
-    if facts.expires_at <= now:
+    if runs_until(facts, policy, now) <= now:
         return Status.EXPIRED
-    if facts.suspended_at or facts.agent_suspended_at:
+    if facts.suspended_at or facts.agent_suspended_at or review_overdue(facts, policy, roles, now):
         return Status.SUSPENDED
     if not roles:
         return Status.AWAITING_ROLES
@@ -147,19 +150,41 @@ def end(facts: Facts, policy: Policy, now: datetime) -> tuple[datetime | None, s
         return facts.practice_closed_at, "practice_closed"
     if facts.agent_closed_at:
         return facts.agent_closed_at, "agent_closed"
-    if facts.expires_at > now:
+    if runs_until(facts, policy, now) > now:
         return None, None
     lapses_at = facts.expires_at + timedelta(days=policy.engagements.grace_days)
     return (lapses_at, "expired") if lapses_at <= now else (None, None)
 
 
+def runs_until(facts: Facts, policy: Policy, now: datetime) -> datetime:
+    """Its end as it looks at `now`: who extends itself begins another default term at the end of each, without anybody
+    acting."""
+    expires = facts.expires_at
+    if not facts.auto_extend or expires > now:
+        return expires
+    term = timedelta(days=policy.engagements.default_days)
+    return expires + term * ((now - expires) // term + 1)
+
+
+def review_due(facts: Facts, policy: Policy, roles: frozenset[str]) -> date | None:
+    """The day (UTC) by which the practice has to say again that it wants these live roles; None without any."""
+    if facts.reviewed_at is None or not roles:
+        return None
+    return facts.reviewed_at.date() + timedelta(days=policy.review_days(roles))
+
+
+def review_overdue(facts: Facts, policy: Policy, roles: frozenset[str], now: datetime) -> bool:
+    due = review_due(facts, policy, roles)
+    return due is not None and due + timedelta(days=policy.reviews.overdue_days) < now.date()
+
+
 def changes_at(facts: Facts, policy: Policy, now: datetime) -> datetime:
     """The first instant after `now` at which time alone may make another life of these facts: an end, or a midnight
-    (UTC) where an agreement has a first or a last day. Nothing between the two differs."""
-    expires = facts.expires_at
+    (UTC) where an agreement has a first or a last day, or a review falls due. Nothing between the two differs."""
+    expires = runs_until(facts, policy, now)
     ends = [expires if expires > now else expires + timedelta(days=policy.engagements.grace_days)]
     ends += [grant.expires_at for grant in facts.grants if grant.expires_at]
-    if _depends_on_the_day(facts.agreement, now.date()):
+    if facts.reviewed_at or _depends_on_the_day(facts.agreement, now.date()):
         ends.append(next_midnight(now))
     return min([end for end in ends if end > now], default=NEVER)
 
@@ -225,15 +250,34 @@ def _dated_state(agreement: AgreementFacts, policy: Policy, today: date) -> Agre
 def _blockers(
     facts: Facts, policy: Policy, now: datetime, roles: frozenset[str], agreement: AgreementState
 ) -> Iterator[Blocker]:
-    if facts.expires_at <= now:
+    if runs_until(facts, policy, now) <= now:
         yield Blocker("expired", "the engagement has expired; renew it", Party.PRACTICE, facts.expires_at)
     if facts.suspended_at:
         yield Blocker("suspended", "the engagement is suspended; resume it", Party.PRACTICE, facts.suspended_at)
     if facts.agent_suspended_at:
         message = "the platform has suspended the agent"
         yield Blocker("agent_suspended", message, Party.PLATFORM, facts.agent_suspended_at)
+    if review_overdue(facts, policy, roles, now):
+        message = "the review of this access is overdue; decide it"
+        yield Blocker("review_overdue", message, Party.PRACTICE, _overdue_since(facts, policy, roles))
     yield from _role_blockers(facts, policy, now, roles)
     yield from _agreement_blockers(facts, policy, roles, agreement)
+    if facts.unassigned_since and _nobody_assigned(facts):
+        message = "nobody of the agent is assigned to this practice; assign somebody"
+        yield Blocker("member_not_assigned", message, Party.AGENT, facts.unassigned_since)
+
+
+def _overdue_since(facts: Facts, policy: Policy, roles: frozenset[str]) -> datetime:
+    """The first instant of the day after the last one on which the review could still be decided."""
+    due = review_due(facts, policy, roles)
+    if due is None:
+        raise ValueError("without a due day nothing is overdue")
+    return datetime.combine(due + timedelta(days=policy.reviews.overdue_days + 1), time(), UTC)
+
+
+def _nobody_assigned(facts: Facts) -> bool:
+    """A front-office worker is its own member."""
+    return facts.unassigned_since is not None and facts.agent_kind != "front_office_worker"
 
 
 def _role_blockers(facts: Facts, policy: Policy, now: datetime, roles: frozenset[str]) -> Iterator[Blocker]:

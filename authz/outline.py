@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-from authz.life import NEVER, AgreementFacts, Facts, Grant, Status, changes_at, grant_status, life
+from authz.life import NEVER, AgreementFacts, Facts, Grant, Status, changes_at, grant_status, life, next_midnight
 from authz.policy import Policy
 
 MOST_SORTS = 4096  # far above the sorts that live engagements fall into; bounds the memory, not the answers
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # of what counts because it happened, whenever that was
 
 
@@ -34,7 +35,7 @@ class Outline(NamedTuple):
     effective_on: date | None
     expires_on: date | None
 
-    def facts(self, expires_at: datetime) -> Facts:
+    def facts(self, expires_at: datetime, reviewed_at: datetime | None = None) -> Facts:
         """Such an engagement; what happened at some time happened on SOME_DAY."""
         return Facts(
             started_at=SOME_DAY,
@@ -44,6 +45,7 @@ class Outline(NamedTuple):
             agreement=self._agreement(),
             suspended_at=_once(self.suspended),
             ended_at=_once(self.over),
+            reviewed_at=reviewed_at,
         )
 
     def _agreement(self) -> AgreementFacts | None:
@@ -66,31 +68,50 @@ def _once(happened: bool | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
-    """What engagements of one sort are from `since` until before `until`: their status, and each grant with its own."""
+    """What engagements of one sort are from `since` until before `until`: their status, and each grant with its own.
+    Those last reviewed before `overdue_before` are not of this sort."""
 
     status: Status
     grants: tuple[tuple[Grant, str], ...]
     since: datetime
     until: datetime
+    overdue_before: datetime
 
 
 Key: TypeAlias = tuple[object, ...]  # whatever an outline is made of
 
 
 def standing(
-    policy: Policy, key: Key, outline: Callable[..., Outline], expires_at: datetime, now: datetime
+    policy: Policy,
+    key: Key,
+    outline: Callable[..., Outline],
+    expires_at: datetime,
+    reviewed_at: datetime,
+    now: datetime,
 ) -> Standing:
-    """Of an engagement that expires then. `outline` makes the outline of `key`, where it is not known yet."""
+    """Of an engagement that expires then and was reviewed then. `outline` makes the outline of `key`, where it is not
+    known yet."""
     if expires_at <= now:
-        return _standing(policy, outline(*key).facts(expires_at), now)
+        return _standing(policy, outline(*key).facts(expires_at, reviewed_at), now)
     found = policy.standings.get(key)
     if found is None or not found.since <= now < found.until:
         if len(policy.standings) >= MOST_SORTS:
             policy.standings.clear()
         found = policy.standings[key] = _standing(policy, outline(*key).facts(NEVER), now)
+    if reviewed_at < found.overdue_before:
+        return _standing(policy, outline(*key).facts(expires_at, reviewed_at), now)
     return found
 
 
 def _standing(policy: Policy, facts: Facts, now: datetime) -> Standing:
     grants = tuple((grant, grant_status(grant, now)) for grant in facts.grants)
-    return Standing(life(facts, policy, now).status, grants, now, changes_at(facts, policy, now))
+    found, tomorrow = life(facts, policy, now), next_midnight(now)
+    until = min(changes_at(facts, policy, now), tomorrow)
+    return Standing(found.status, grants, now, until, _overdue_before(policy, found.live_roles, tomorrow))
+
+
+def _overdue_before(policy: Policy, roles: frozenset[str], tomorrow: datetime) -> datetime:
+    """Which reviews are too old today: `life.review_overdue`, the other way round."""
+    if not roles:
+        return LONG_AGO
+    return tomorrow - timedelta(days=1 + policy.review_days(roles) + policy.reviews.overdue_days)

@@ -253,6 +253,12 @@ class Policy:
             found = self.waiting[kind.key, role] = bool(reached)
         return found
 
+    def review_days(self, roles: Collection[str]) -> int:
+        """How often access with these roles is reviewed: as often as the strictest of them asks."""
+        asked = [self.roles[key].review_days for key in roles if key in self.roles]
+        usual = self.reviews.default_days
+        return min([usual if days is None else days for days in asked], default=usual)
+
     def waits_for_agreement(self, kind: AgentKind) -> frozenset[str]:
         """The permissions that this kind has only while an agreement is in force."""
         return frozenset(key for key in self.permissions if self.waits(kind, key))

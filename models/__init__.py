@@ -11,6 +11,7 @@ from models.assignment import Assignment
 from models.attempt import AttemptBudget
 from models.audit import AuditEvent, AuditHead
 from models.challenge import PasskeyChallenge
+from models.change import AgentChange, ChangeHead
 from models.engagement import Engagement
 from models.factor import Factor
 from models.grant import RoleGrant
@@ -29,6 +30,7 @@ from models.user import User
 __all__ = [
     "AccessToken",
     "Agent",
+    "AgentChange",
     "AgentMember",
     "Agreement",
     "ApiKey",
@@ -36,6 +38,7 @@ __all__ = [
     "AttemptBudget",
     "AuditEvent",
     "AuditHead",
+    "ChangeHead",
     "ConnectToken",
     "Engagement",
     "Factor",

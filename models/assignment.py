@@ -35,7 +35,10 @@ class Assignment(Model):
 
     class Meta:
         table = "assignments"
-        indexes = (Index(name="assignments_of_member", fields=("member_id",)),)
+        indexes = (
+            Index(name="assignments_of_member", fields=("member_id",)),
+            Index(name="assignments_of_engagement", fields=("engagement_id",)),
+        )
         constraints = (
             UniqueConstraint(
                 name="assignments_one_live",

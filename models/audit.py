@@ -35,6 +35,7 @@ class AuditEvent(Model):
     summary = fields.CharField(max_length=500)
     before: Any = fields.JSONField(null=True)
     after: Any = fields.JSONField(null=True)
+    snapshot: Any = fields.JSONField(null=True)  # of the engagement, after the change: `operations/snapshot.py`
     previous_hash = fields.CharField(max_length=64)
     hash = fields.CharField(max_length=64)
 

@@ -36,6 +36,7 @@ class Engagement(Model):
     )
     expires_at = fields.DatetimeField()
     auto_extend = fields.BooleanField(db_default=False)
+    reviewed_at = fields.DatetimeField(null=True)  # when the practice last decided about the roles; null: not since
     suspended_at = fields.DatetimeField(null=True)
     suspended_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", on_delete=fields.OnDelete.RESTRICT, related_name=False, null=True

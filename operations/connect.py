@@ -21,8 +21,9 @@ from models.connection import Connection, client
 from models.identifier import parse, uuid7
 from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import unit_of_work
+from operations.engagement_change import happened
 from operations.idempotency import Answer, Request, once
-from operations.record import About, record, who
+from operations.record import About, Event, who
 from operations.redeem import Token, verified_token
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 NEXT_STEP = "choose the roles the agent needs; until then it can do nothing"
 
 _CARD = """
-SELECT a.*, (SELECT count(*) FROM engagements e WHERE e.agent_id = a.id AND e.ended_at IS NULL AND e.expires_at > $2)
-    AS practice_count
+SELECT a.*, (SELECT count(*) FROM engagements e
+    WHERE e.agent_id = a.id AND e.ended_at IS NULL AND (e.auto_extend OR e.expires_at > $2)) AS practice_count
 FROM agents a WHERE a.id = $1 AND a.verified_at IS NOT NULL AND a.suspended_at IS NULL AND a.closed_at IS NULL
 """
 _ACTIVE_AGENT = """
@@ -46,7 +47,7 @@ WHERE id = $1 AND state = 'issued' AND expires_at > $2 RETURNING id
 """
 _LAPSED = """
 UPDATE engagements SET ended_at = expires_at + $4, end_reason = 'expired', version = version + 1
-WHERE practice_id = $1 AND agent_id = $2 AND ended_at IS NULL AND expires_at + $4 <= $3 RETURNING id
+WHERE practice_id = $1 AND agent_id = $2 AND ended_at IS NULL AND NOT auto_extend AND expires_at + $4 <= $3 RETURNING id
 """
 _PREVIOUS = """
 SELECT id FROM engagements WHERE practice_id = $1 AND agent_id = $2 AND ended_at IS NOT NULL
@@ -154,9 +155,8 @@ async def _close_lapsed(connection: Connection, access: Access, agent_id: UUID) 
     for row in await connection.execute_query_dict(_LAPSED, pair):
         about = About(access.place.practice, agent_id, row["id"])
         after = {"end_reason": "expired"}
-        await record(
-            connection, who(access, about), "engagement.ended", about, "the engagement had expired", after=after
-        )
+        ended = Event(who(access, about), "engagement.ended", about, "the engagement had expired", after=after)
+        await happened(connection, ended)
 
 
 async def _start(
@@ -199,7 +199,7 @@ async def _record_start(
         "roles": [],
     }
     summary = f"connected {agent['legal_name']}; no role is turned on yet"
-    await record(connection, who(access, about), "engagement.started", about, summary, after=after)
+    await happened(connection, Event(who(access, about), "engagement.started", about, summary, after=after))
 
 
 def _expiry(access: Access, typed: datetime | None) -> datetime:

@@ -29,7 +29,9 @@ p.closed_at AS practice_closed_at,
 (SELECT json_build_array(s.basis, s.requested_at, s.agent_signed_at, s.practice_signed_at, s.effective_on, s.expires_on,
     s.document_ref, s.document_sha256, s.waived_at, s.terminated_at)
     FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
-    ORDER BY s.id DESC LIMIT 1) AS agreement
+    ORDER BY s.id DESC LIMIT 1) AS agreement,
+(SELECT CASE WHEN count(*) = count(s.removed_at) THEN coalesce(max(s.removed_at), e.started_at) END
+    FROM assignments s WHERE s.engagement_id = e.id) AS unassigned_since
 """
 TABLES = "engagements e JOIN agents a ON a.id = e.agent_id JOIN practices p ON p.id = e.practice_id"
 
@@ -47,6 +49,11 @@ OUTLINE = {
     "terminated": "s.terminated_at IS NOT NULL",
     "effective_on": "s.effective_on",
     "expires_on": "s.expires_on",
+}
+# What all that are alike in that differ in: who extends itself never expires.
+DATES = {
+    "runs_out_at": "CASE WHEN e.auto_extend THEN 'infinity' ELSE e.expires_at END",
+    "last_reviewed_at": "coalesce(e.reviewed_at, e.started_at)",
 }
 OUTLINE_TABLES = f"""{TABLES}
 LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', g.role, CASE WHEN g.confirmed_at IS NULL THEN '?' END,
@@ -72,6 +79,10 @@ class Held:
     @property
     def id(self) -> UUID:
         return UUID(str(self.row["id"]))
+
+    @property
+    def practice_id(self) -> UUID:
+        return UUID(str(self.row["practice_id"]))
 
     @property
     def agent_id(self) -> UUID:
@@ -118,6 +129,9 @@ def facts(row: Row) -> Facts:
         row["agent_suspended_at"],
         row["agent_closed_at"],
         row["practice_closed_at"],
+        row["auto_extend"],
+        row["reviewed_at"] or row["started_at"],
+        row["unassigned_since"],
     )
 
 

@@ -41,7 +41,7 @@ FROM (
     LEFT JOIN (SELECT engagement_id, {bits} FROM role_grants WHERE {live_grant} GROUP BY engagement_id) g
         ON g.engagement_id = e.id
     LEFT JOIN agreements s ON s.engagement_id = e.id AND {in_force}
-    WHERE e.ended_at IS NULL AND e.expires_at > $2
+    WHERE e.ended_at IS NULL AND (e.auto_extend OR e.expires_at > $2)
         AND NOT EXISTS (SELECT FROM practices p WHERE p.id = e.practice_id AND p.closed_at IS NOT NULL)
     GROUP BY e.agent_id, in_force, {words_of_g}
 ) x JOIN agents a ON a.id = x.agent_id
@@ -66,7 +66,7 @@ _SIGNED = f"EXISTS (SELECT FROM agreements s WHERE s.engagement_id = e.id AND {_
 _EXAMPLES = f"""
 SELECT p.name AS practice, a.legal_name AS agent
 FROM engagements e JOIN agents a ON a.id = e.agent_id JOIN practices p ON p.id = e.practice_id
-WHERE e.agent_id = ANY ($3) AND e.ended_at IS NULL AND e.expires_at > $2 AND p.closed_at IS NULL
+WHERE e.agent_id = ANY ($3) AND e.ended_at IS NULL AND (e.auto_extend OR e.expires_at > $2) AND p.closed_at IS NULL
     AND {_ROLES} <@ $5 AND {_ROLES} @> $5 AND {_SIGNED} = $6
 LIMIT $7
 """  # noqa: S608  (our own text)
@@ -79,7 +79,7 @@ _SORTED = f'ARRAY({_GRANTS} ($7) ORDER BY role::text COLLATE "C")'
 _KNOWN_AS = f"a.kind || ' ' || array_to_string({_SORTED}, '+') || ' ' || ({_SIGNED})::text"
 _OUTSIDER = f"""
 (cardinality({{classes}}::text[]) > 0 AND EXISTS (SELECT FROM engagements e JOIN agents a ON a.id = e.agent_id
-    WHERE e.practice_id = p.id AND e.ended_at IS NULL AND e.expires_at > $2 AND a.closed_at IS NULL
+    WHERE e.practice_id = p.id AND e.ended_at IS NULL AND (e.auto_extend OR e.expires_at > $2) AND a.closed_at IS NULL
         AND {_KNOWN_AS} = ANY ({{classes}})))
 """
 _STAFF = """

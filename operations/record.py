@@ -3,13 +3,15 @@
 Every event carries the hash of the one before it in its chain, so that a removed or altered event shows. A
 practice has its own chain; what happens outside a practice goes to the chain of the agent or the user, and what
 concerns everybody, such as another policy, to the platform's. The row of the chain's end is locked while an event
-is added: the events of one chain are in one order.
+is added: the events of one chain are in one order. An event about an engagement is told to its agent, too, as the next
+one of the agent's feed (`models/change.py`), under the lock of the feed's end.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,36 +27,54 @@ from models.identifier import uuid7
 GENESIS = "0" * 64
 PLATFORM_CHAIN = UUID("00000000-0000-7000-8000-000000000000")  # no time, no chance: nobody else's id looks like it
 
-_HEAD = """
-INSERT INTO audit_heads AS h (chain_id, sequence, hash) VALUES ($1, 0, $2)
-ON CONFLICT (chain_id) DO UPDATE SET sequence = h.sequence RETURNING sequence, hash
+_COLUMNS = {
+    "id": "uuid",
+    "chain_id": "uuid",
+    "sequence": "bigint",
+    "practice_id": "uuid",
+    "agent_id": "uuid",
+    "engagement_id": "uuid",
+    "at": "timestamptz",
+    "type": "text",
+    "party": "text",
+    "actor": "text",
+    "actor_user_id": "uuid",
+    "actor_member_id": "uuid",
+    "actor_api_key_id": "uuid",
+    "policy_digest": "text",
+    "summary": "text",
+    "before": "jsonb",
+    "after": "jsonb",
+    "snapshot": "jsonb",
+    "previous_hash": "text",
+    "hash": "text",
+}
+_HEADS = """
+INSERT INTO audit_heads AS h (chain_id, sequence, hash) SELECT chain, 0, $2 FROM unnest($1::uuid[]) AS chain
+ON CONFLICT (chain_id) DO UPDATE SET sequence = h.sequence RETURNING chain_id, sequence, hash
 """
-_EVENT_COLUMNS = [
-    "id",
-    "chain_id",
-    "sequence",
-    "practice_id",
-    "agent_id",
-    "engagement_id",
-    "at",
-    "type",
-    "party",
-    "actor",
-    "actor_user_id",
-    "actor_member_id",
-    "actor_api_key_id",
-    "policy_digest",
-    "summary",
-    "before",
-    "after",
-    "previous_hash",
-    "hash",
-]
-_INSERT = (
-    f"INSERT INTO audit_events ({', '.join(_EVENT_COLUMNS)}) "  # noqa: S608  (our own column names)
-    f"VALUES ({', '.join(f'${n}' for n in range(1, len(_EVENT_COLUMNS) + 1))})"
+_ADVANCE = """
+UPDATE audit_heads h SET sequence = n.sequence, hash = n.hash
+FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS n (chain_id, sequence, hash) WHERE h.chain_id = n.chain_id
+"""
+_CHANGES = """
+WITH heads AS (
+    INSERT INTO change_heads AS h (agent_id, number) SELECT * FROM unnest($1::uuid[], $2::bigint[])
+    ON CONFLICT (agent_id) DO UPDATE SET number = h.number + excluded.number RETURNING agent_id, number
+), counted AS (
+    SELECT c.*, row_number() OVER (PARTITION BY agent_id ORDER BY place DESC) - 1 AS from_the_end
+    FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::text[])
+        WITH ORDINALITY AS c (id, agent_id, practice_id, engagement_id, at, type, place)
 )
-_ADVANCE = "UPDATE audit_heads SET sequence = $2, hash = $3 WHERE chain_id = $1"
+INSERT INTO agent_changes (id, agent_id, number, practice_id, engagement_id, at, type)
+SELECT id, agent_id, h.number - from_the_end, practice_id, engagement_id, at, type
+FROM counted JOIN heads h USING (agent_id)
+"""
+_names = ", ".join(_COLUMNS)
+_INSERT = (
+    f"INSERT INTO audit_events ({_names}) SELECT * FROM unnest("  # noqa: S608  (our own column names)
+    f"{', '.join(f'${n}::{kind}[]' for n, kind in enumerate(_COLUMNS.values(), 1))})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,20 @@ class About:
         return chain
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`before` and `after` hold what changed, as JSON of strings, whole numbers, booleans, lists and objects; never a
+    code, a password or anything about a patient."""
+
+    who: Who
+    type: str
+    about: About
+    summary: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    snapshot: Mapping[str, Any] | None = None  # of the engagement, see `operations/snapshot.py`
+
+
 def who(access: Access, about: About) -> Who:
     """The actor of a change, on the side they stand on there."""
     actor = access.actor
@@ -114,17 +148,40 @@ async def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> str:
-    """Append one event to its chain and return its hash (64 hex characters).
+    """Append one event to its chain and return its hash (64 hex characters)."""
+    (made,) = await record_all(connection, [Event(who, type, about, summary, before, after)])
+    return made
 
-    `before` and `after` hold what changed, as JSON of strings, whole numbers, booleans, lists and objects;
-    never a code, a password or anything about a patient.
+
+async def record_all(connection: Connection, events: Sequence[Event]) -> list[str]:
+    """Append events to their chains, in this order, and return their hashes.
+
+    A few statements, however many there are. The ends of chains are locked in the order of their ids, so that two who
+    record in the same chains wait for each other and never in a circle; the ends of feeds come after them.
     """
-    (head,) = await connection.execute_query_dict(_HEAD, [about.chain_id, GENESIS])
-    event = _event(who, type, about, summary, before, after, head)
-    values = [event[column] for column in _EVENT_COLUMNS]
-    await connection.execute_query_dict(_INSERT, _as_stored(values))
-    await connection.execute_query_dict(_ADVANCE, [about.chain_id, event["sequence"], event["hash"]])
-    return str(event["hash"])
+    if not events:
+        return []
+    chains = sorted({event.about.chain_id for event in events})
+    heads = {row["chain_id"]: row for row in await connection.execute_query_dict(_HEADS, [chains, GENESIS])}
+    rows = []
+    for event in events:
+        row = heads[event.about.chain_id] = _event(event, heads[event.about.chain_id])
+        rows.append(row)
+    await connection.execute_query_dict(_INSERT, [[_as_stored(row[name]) for row in rows] for name in _COLUMNS])
+    ends = [[heads[chain][name] for chain in chains] for name in ("sequence", "hash")]
+    await connection.execute_query_dict(_ADVANCE, [chains, *ends])
+    await _tell_agents(connection, [row for row in rows if row["agent_id"] and row["engagement_id"]])
+    return [str(row["hash"]) for row in rows]
+
+
+async def _tell_agents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Events about engagements, in the feeds of their agents."""
+    if not rows:
+        return
+    counts = Counter(row["agent_id"] for row in rows)
+    agents = sorted(counts)
+    columns = [[row[name] for row in rows] for name in ("id", "agent_id", "practice_id", "engagement_id", "at", "type")]
+    await connection.execute_query_dict(_CHANGES, [agents, [counts[agent] for agent in agents], *columns])
 
 
 async def record_own(
@@ -136,16 +193,9 @@ async def record_own(
     await record(connection, own, event, About(user_id=actor.user_id), summary, after=after)
 
 
-def _event(
-    who: Who,
-    type: str,
-    about: About,
-    summary: str,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any] | None,
-    head: Mapping[str, Any],
-) -> dict[str, Any]:
-    event: dict[str, Any] = {
+def _event(event: Event, head: Mapping[str, Any]) -> dict[str, Any]:
+    who, about = event.who, event.about
+    row: dict[str, Any] = {
         "id": uuid7(),
         "chain_id": about.chain_id,
         "sequence": head["sequence"] + 1,
@@ -153,28 +203,30 @@ def _event(
         "agent_id": about.agent_id,
         "engagement_id": about.engagement_id,
         "at": who.now,
-        "type": type,
+        "type": event.type,
         "party": who.party.value,
         "actor": who.name,
         "actor_user_id": who.user_id,
         "actor_member_id": who.member_id,
         "actor_api_key_id": who.api_key_id,
         "policy_digest": who.policy_digest,
-        "summary": summary,
-        "before": before,
-        "after": after,
+        "summary": event.summary,
+        "before": event.before,
+        "after": event.after,
+        "snapshot": event.snapshot,
         "previous_hash": head["hash"],
     }
-    return event | {"hash": event_hash(event)}
+    return row | {"hash": event_hash(row)}
 
 
 def event_hash(event: Mapping[str, Any]) -> str:
     """sha256(0x00 ‖ canonical JSON of the event with its previous hash, without its own).
 
     Canonical: keys sorted, no white space, UTF-8 (RFC 8785 for values without fractions), ids as text, times
-    in UTC with six decimals.
+    in UTC with six decimals. An event without a snapshot has no such key.
     """
-    content = {key: _canonical(value) for key, value in event.items() if key != "hash"}
+    left_out = ("hash", "snapshot") if event.get("snapshot") is None else ("hash",)
+    content = {key: _canonical(value) for key, value in event.items() if key not in left_out}
     return hashlib.sha256(b"\x00" + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -184,6 +236,6 @@ def _canonical(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _as_stored(values: list[Any]) -> list[Any]:
+def _as_stored(value: Any) -> Any:
     """asyncpg takes JSON as text."""
-    return [orjson.dumps(value).decode() if isinstance(value, Mapping) else value for value in values]
+    return orjson.dumps(value).decode() if isinstance(value, Mapping) else value

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from authz.actor import Access
-from models import Assignment, Engagement, RevocationReceipt, RoleGrant
+from models import Assignment, RevocationReceipt, RoleGrant
 from models.connection import Connection
 from models.identifier import uuid7
 from models.unit_of_work import unit_of_work
-from operations import wording
+from operations import engagement_change, wording
 from operations.facts import Held, hold
 from operations.idempotency import Answer, Request, once
-from operations.record import About, record, who
+from operations.record import Event, who
 
 if TYPE_CHECKING:
     from schema.inputs import RevokeAgentInput
@@ -55,14 +55,19 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
 
 async def _end(connection: Connection, access: Access, held: Held, reason: str | None) -> UUID:
     cut = await _cut(connection, access, held)
-    end_reason = await _write_end(connection, access, held, reason)
-    about = About(access.place.practice, held.agent_id, held.id)
+    end = _how_it_ended(access, held, reason)
     before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
-    after = {**cut, "end_reason": end_reason, "note": reason}
+    after = {**cut, "end_reason": end["end_reason"], "note": reason}
     summary = f"ended the work of {held.row['agent_legal_name']}"
     ended_earlier = held.row["ended_at"] is not None  # then the record has its end, and this is only the receipt
-    event = "engagement.receipt_given" if ended_earlier else "engagement.ended"
-    audit_hash = await record(connection, who(access, about), event, about, summary, before=before, after=after)
+    if ended_earlier:
+        about = engagement_change.about_engagement(held)
+        given = Event(who(access, about), "engagement.receipt_given", about, summary, before, after)
+        audit_hash = await engagement_change.happened(connection, given)
+    else:
+        audit_hash = await engagement_change.change(
+            connection, access, held, "engagement.ended", summary, before=before, after=after, columns=end
+        )
     return await _write_receipt(connection, access, held, cut, audit_hash)
 
 
@@ -84,17 +89,12 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
     }
 
 
-async def _write_end(connection: Connection, access: Access, held: Held, reason: str | None) -> str:
-    """Write why it ended, or what ended it before (expiry, for example); returns the reason that stands."""
-    if held.row["ended_at"] is not None:
-        return str(held.row["end_reason"])
-    end: dict[str, Any] = {"ended_at": held.life.ended_at, "end_reason": held.life.end_reason}
-    if held.life.ended_at is None:
-        end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
-        by = access.actor.user_id
-        end = {"ended_at": access.now, "end_reason": end_reason, "ended_by_id": by, "end_note": reason}
-    await Engagement.filter(id=held.id).using_db(connection).update(**end, version=held.row["version"] + 1)
-    return str(end["end_reason"])
+def _how_it_ended(access: Access, held: Held, reason: str | None) -> Mapping[str, Any]:
+    """Why it ends now, or what ended it before (expiry, for example)."""
+    if held.life.ended_at is not None:
+        return {"ended_at": held.life.ended_at, "end_reason": held.life.end_reason}
+    end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
+    return {"ended_at": access.now, "end_reason": end_reason, "ended_by_id": access.actor.user_id, "end_note": reason}
 
 
 async def _write_receipt(

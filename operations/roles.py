@@ -13,13 +13,13 @@ from authz.advice import role_warnings, task_named
 from authz.life import Grant
 from authz.policy import Role, Task
 from errors import InvalidInput, RoleNotGrantable, WarningsNotAcknowledged
-from models import Engagement, RoleGrant
+from models import RoleGrant
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
+from operations import engagement_change
 from operations.facts import Held, hold_to_change
 from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
-from operations.record import About, record, who
 from operations.step_up import require_recent
 
 if TYPE_CHECKING:
@@ -170,7 +170,6 @@ async def _apply(connection: Connection, access: Access, held: Held, change: _Ch
             confirmed_at=access.now if confirmed_by else None,
             confirmed_by_id=confirmed_by,
         )
-    await Engagement.filter(id=held.id).using_db(connection).update(version=held.row["version"] + 1)
 
 
 async def _record(
@@ -181,7 +180,6 @@ async def _record(
     tasks: Sequence[Task],
     warnings: Sequence[str],
 ) -> None:
-    about = About(access.place.practice, held.agent_id, held.id)
     waiting = [] if _is_owner(access) else sorted(_waiting(held, change))
     after = {
         "roles": sorted(change.wanted),
@@ -192,8 +190,11 @@ async def _record(
     }
     before = {"roles": [grant.role for grant in held.grants], "version": held.row["version"]}
     titles = ", ".join(access.policy.roles[key].title for key in sorted(change.wanted)) or "none"
-    summary = f"set the roles of {held.row['agent_legal_name']}: {titles}"[:500]
-    await record(connection, who(access, about), "engagement.roles_set", about, summary, before=before, after=after)
+    summary = f"set the roles of {held.row['agent_legal_name']}: {titles}"
+    reviewed = {"reviewed_at": access.now}  # who sets all roles has looked at all of them
+    await engagement_change.change(
+        connection, access, held, "engagement.roles_set", summary, before=before, after=after, columns=reviewed
+    )
 
 
 def _waiting(held: Held, change: _Change) -> set[str]:

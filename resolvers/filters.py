@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from authz.life import next_midnight
 from authz.policy import Policy
 from resolvers.lists import Condition
 
@@ -26,10 +27,12 @@ SELECT 1 FROM (
 """
 _STATUS = f"""
 CASE
-WHEN e.ended_at IS NOT NULL OR p.closed_at IS NOT NULL OR a.closed_at IS NOT NULL OR e.expires_at + %s <= %s
-    THEN 'ended'
-WHEN e.expires_at <= %s THEN 'expired'
-WHEN e.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL THEN 'suspended'
+WHEN e.ended_at IS NOT NULL OR p.closed_at IS NOT NULL OR a.closed_at IS NOT NULL
+    OR (e.expires_at + %s <= %s AND NOT e.auto_extend) THEN 'ended'
+WHEN e.expires_at <= %s AND NOT e.auto_extend THEN 'expired'
+WHEN e.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL OR EXISTS (SELECT 1 {_LIVE}
+    AND coalesce(e.reviewed_at, e.started_at) < (%s::timestamptz[])[array_position(%s::text[], g.role::text)])
+    THEN 'suspended'
 WHEN NOT EXISTS (SELECT 1 {_LIVE}) THEN 'awaiting_roles'
 WHEN NOT EXISTS ({_IN_FORCE}) AND (
     NOT a.kind = ANY (%s) OR EXISTS (SELECT 1 {_LIVE} AND a.kind || ' ' || g.role = ANY (%s))
@@ -46,5 +49,12 @@ def engagement_status(statuses: Sequence[str], policy: Policy, now: datetime) ->
         f"{kind} {role}" for kind in policy.agents for role in policy.roles if policy.agreement_needed(kind, [role])
     )
     today = now.date()
-    values = (grace, now, now, *live, today, today, tuple(policy.agents), *live, needing, tuple(sorted(statuses)))
-    return Condition(_STATUS, values)
+    overdue = (*live, _overdue_before(policy, now), tuple(policy.roles))
+    values = (grace, now, now, *overdue, *live, today, today, tuple(policy.agents), *live, needing)
+    return Condition(_STATUS, (*values, tuple(sorted(statuses))))
+
+
+def _overdue_before(policy: Policy, now: datetime) -> tuple[datetime, ...]:
+    """By role, in their order: whoever was reviewed before that is overdue with it (`life.review_overdue`)."""
+    tomorrow, late = next_midnight(now), 1 + policy.reviews.overdue_days
+    return tuple(tomorrow - timedelta(days=late + policy.review_days((role,))) for role in policy.roles)

@@ -17,7 +17,7 @@ import strawberry
 
 import schema.policy as api_policy
 from authz import policy as rules
-from authz.life import Life, changes_at, life
+from authz.life import Life, changes_at, life, runs_until
 from models.memory import hold_until
 from operations import spelling
 from operations.facts import facts
@@ -216,6 +216,11 @@ def _life(found: Engagement) -> Life:
     return life(found.facts, *found.seen)
 
 
+def _runs_until(found: Engagement) -> datetime:
+    hold_until(found.until)
+    return runs_until(found.facts, *found.seen)
+
+
 def _blockers(found: Life) -> list[Blocker]:
     return [
         Blocker(
@@ -239,7 +244,7 @@ _made(
     blockers=lambda found: _blockers(found.life),
     version=Column("version"),
     started_at=Column("started_at"),
-    expires_at=Column("expires_at"),
+    expires_at=lambda found: _runs_until(found),
     auto_extend=Column("auto_extend"),
     ended_at=lambda found: found.life.ended_at,
     end_reason=lambda found: EndReason(found.life.end_reason) if found.life.end_reason else None,

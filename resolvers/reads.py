@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
 from authz.outline import Standing, standing
 from models.connection import Row
 from models.memory import hold_until, note, recording
-from operations.facts import COLUMNS, OUTLINE, OUTLINE_TABLES, TABLES, outline
+from operations.facts import COLUMNS, DATES, OUTLINE, OUTLINE_TABLES, TABLES, outline
 from resolvers.context import Context
 from resolvers.edges import EDGES
 from resolvers.lists import Listing
@@ -106,7 +107,7 @@ class OfStanding:
     known: dict[Standing, Any] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, str]:
-        return {"expires_at": "e.expires_at", **OUTLINE}
+        return {**DATES, **OUTLINE}
 
     def values(self, now: Pass, table: Table) -> Sequence[Any]:
         found = table[STANDING]
@@ -148,12 +149,21 @@ def _outputs(fields: Sequence[Field], now: Pass, table: Table) -> list[Output]:
 def _standings(context: Context, table: Table) -> list[Standing]:
     """Each row's. What is made of them is the same until time alone changes one."""
     now, policy = context.request.now, context.policy
-    keys, ends = list(zip(*[table[name] for name in OUTLINE], strict=True)), table["expires_at"]
+    keys = list(zip(*[table[name] for name in OUTLINE], strict=True))
+    ends, reviews = (table[name] for name in DATES)
     found: list[Any] = list(map(policy.standings.get, keys))
-    if min(ends) <= now or not all(each is not None and each.since <= now < each.until for each in set(found)):
-        found = [standing(policy, key, outline, end, now) for key, end in zip(keys, ends, strict=True)]
+    if min(ends) <= now or not _all_hold(found, min(reviews), now):
+        dates = zip(keys, ends, reviews, strict=True)
+        found = [standing(policy, key, outline, end, reviewed, now) for key, end, reviewed in dates]
     hold_until(min([each.until for each in set(found)] + [end for end in ends if end > now]))
     return found
+
+
+def _all_hold(found: Sequence[Standing | None], oldest_review: datetime, now: datetime) -> bool:
+    return all(
+        each is not None and each.since <= now < each.until and each.overdue_before <= oldest_review
+        for each in set(found)
+    )
 
 
 def of_page(found: Shape) -> Read | None:

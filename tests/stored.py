@@ -36,7 +36,10 @@ async def events(type: str | None = None) -> list[dict[str, Any]]:
     """The audit events of this type, or all of them, chain by chain in their order."""
     wanted = "SELECT * FROM audit_events WHERE $1::text IS NULL OR type = $1 ORDER BY chain_id, sequence"
     found = await rows(wanted, type)
-    return [event | {side: orjson.loads(event[side] or "null") for side in ("before", "after")} for event in found]
+    return [
+        event | {side: orjson.loads(event[side] or "null") for side in ("before", "after", "snapshot")}
+        for event in found
+    ]
 
 
 async def chains_hold() -> int:

@@ -20,6 +20,7 @@ INSTANT = timedelta(microseconds=1)
 GRACE = timedelta(days=30)
 SOON = (-INSTANT, timedelta(0), INSTANT, timedelta(days=90))
 EXPIRIES = (-GRACE - INSTANT, -GRACE, INSTANT - GRACE, timedelta(days=-1), *SOON)
+REVIEWED = (0, 0, 1, 119, 120, 121, 394, 395, 396)  # days ago: 90 or 365 days, and 30 more, are the last
 DAYS = (None, -365, -1, 0, 1, 29, 30, 31, 365)
 
 
@@ -42,7 +43,14 @@ def drawn(pick: Pick, now: datetime) -> Facts:
         agent_suspended_at=maybe(8),
         agent_closed_at=maybe(12),
         practice_closed_at=maybe(12),
+        auto_extend=pick((False, False, False, True)),
+        reviewed_at=_midnight(now) + timedelta(days=-pick(REVIEWED)) + pick((timedelta(0), -INSTANT)),
+        unassigned_since=now - timedelta(days=400),
     )
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _grant(pick: Pick, now: datetime, role: str) -> Grant:
@@ -118,6 +126,8 @@ def _rows(facts: Facts, user: UUID, now: datetime) -> list[Any]:
             suspended_at=facts.suspended_at,
             ended_at=facts.ended_at,
             end_reason=facts.end_reason,
+            auto_extend=facts.auto_extend,
+            reviewed_at=facts.reviewed_at,
         ),
         RoleGrant(engagement_id=key, role="biller", **_given(now, user), confirmed_at=now, removed_at=now),
         *(_row_of(key, grant, user) for grant in facts.grants),

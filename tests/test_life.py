@@ -15,11 +15,14 @@ from authz.life import (
     Party,
     Status,
     agreement_state,
+    changes_at,
     end,
     grant_status,
     is_in_force,
     life,
     live_roles,
+    review_due,
+    runs_until,
 )
 from authz.load import load
 from tests.town import POLICIES
@@ -252,3 +255,42 @@ def test_an_engagement_is_active_exactly_when_nothing_blocks_it_but_a_waiting_ro
         blocking = {code for code, *_ in expected} - {"role_confirmation_pending"}
         active = life(facts, POLICY, NOW).status is Status.ACTIVE
         assert active is (not blocking and facts.ended_at is None), changed
+
+
+def test_who_extends_itself_runs_for_another_term_at_the_end_of_each() -> None:
+    facts = replace(ACTIVE, expires_at=NOW, auto_extend=True)
+    year = timedelta(days=POLICY.engagements.default_days)
+    for at, until in ((-TICK, NOW), (timedelta(0), NOW + year), (year - TICK, NOW + year), (year, NOW + 2 * year)):
+        assert runs_until(facts, POLICY, NOW + at) == until
+    found = life(facts._replace(reviewed_at=NOW + 5 * year), POLICY, NOW + 5 * year)
+    assert (found.status, found.ended_at) == (Status.ACTIVE, None)
+
+
+@pytest.mark.parametrize(("role", "days"), [("biller", 365), ("manager", 90)])
+def test_an_overdue_review_suspends_from_the_first_instant_of_the_day_after(role: str, days: int) -> None:
+    reviewed = datetime(2027, 3, 1, 23, 59, tzinfo=UTC)
+    over = datetime(2027, 3, 1, tzinfo=UTC) + timedelta(days=days + 30 + 1)
+    facts = replace(
+        ACTIVE,
+        reviewed_at=reviewed,
+        expires_at=over + timedelta(days=1),
+        grants=(Grant(role, reviewed, confirmed_at=reviewed),),
+    )
+    assert review_due(facts, POLICY, frozenset({role})) == (reviewed + timedelta(days=days)).date()
+    assert life(facts, POLICY, over - TICK).status is Status.ACTIVE
+    found = life(facts, POLICY, over)
+    assert found.status is Status.SUSPENDED
+    (blocker,) = found.blockers
+    assert (blocker.code, blocker.waiting_for, blocker.since) == ("review_overdue", Party.PRACTICE, over)
+    assert changes_at(facts, POLICY, over - TICK) == over
+
+
+def test_where_nobody_is_assigned_a_blocker_says_so_and_the_status_stays() -> None:
+    since = NOW - timedelta(days=3)
+    found = life(replace(ACTIVE, unassigned_since=since), POLICY, NOW)
+    assert found.status is Status.ACTIVE
+    assert [(each.code, each.waiting_for, each.since) for each in found.blockers] == [
+        ("member_not_assigned", Party.AGENT, since)
+    ]
+    own_member = replace(ACTIVE, unassigned_since=since, agent_kind="front_office_worker")
+    assert life(own_member, POLICY, NOW).blockers == ()

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authz.life import Facts, changes_at, grant_status, life
+from authz.life import NEVER, Facts, changes_at, grant_status, life
 from authz.load import load
 from authz.outline import Outline, standing
 from models.asyncpg_client import AsyncpgClient
@@ -49,12 +49,14 @@ def stored_facts(draw: st.DrawFn) -> Facts:
 
 
 def agree(facts: Facts, key: tuple[Any, ...], make: Any, now: datetime) -> None:
-    found = standing(POLICY, key, make, facts.expires_at, now)
+    expires_at = NEVER if facts.auto_extend else facts.expires_at
+    found = standing(POLICY, key, make, expires_at, facts.reviewed_at or START, now)
     assert found.status is life(facts, POLICY, now).status
     assert [status for _, status in found.grants] == [grant_status(grant, now) for grant in facts.grants]
     assert [grant.expires_at for grant, _ in found.grants] == [grant.expires_at for grant in facts.grants]
-    until = min([found.until, *([facts.expires_at] if facts.expires_at > now else [])])
-    assert now < until <= changes_at(facts, POLICY, now)
+    until = min([found.until, *([expires_at] if expires_at > now else [])])
+    lasting = facts._replace(expires_at=expires_at, auto_extend=False)  # another end is no other status
+    assert now < until <= changes_at(lasting, POLICY, now)
 
 
 @settings(max_examples=300, deadline=None)
@@ -69,7 +71,9 @@ def test_a_standing_is_what_the_life_says_whenever_it_is_asked(facts: Facts, day
 def test_engagements_that_are_alike_share_a_standing() -> None:
     facts = drawn(random.Random(4).choice, START)._replace(expires_at=START + timedelta(days=3))
     other = facts._replace(started_at=START - timedelta(days=1), expires_at=START + timedelta(days=9))
-    one, two = (standing(POLICY, tuple(outlined(each)), itself, each.expires_at, START) for each in (facts, other))
+    one, two = (
+        standing(POLICY, tuple(outlined(each)), itself, each.expires_at, START, START) for each in (facts, other)
+    )
     assert one is two
 
 
