@@ -41,7 +41,10 @@ class AuditEvent(Model):
 
     class Meta:
         table = "audit_events"
-        indexes = (Index(name="audit_events_engagement_page", fields=("engagement_id", "id")),)
+        indexes = (
+            Index(name="audit_events_engagement_page", fields=("engagement_id", "id")),
+            Index(name="audit_events_as_of", fields=("chain_id", "engagement_id", "sequence", "at")),
+        )
         constraints = (UniqueConstraint(name="audit_events_chain", fields=("chain_id", "sequence")),)
 
 

@@ -47,6 +47,7 @@ class Sessions:
     absolute_seconds: int
 
 
+Stored: TypeAlias = Callable[[str], Awaitable[Policy | None]]  # from a source digest to that set, if it is known
 Follow: TypeAlias = Callable[[int], Awaitable[InForce]]  # from the number of the newest activation to its set
 
 
@@ -70,6 +71,7 @@ class Context:
     lists: Lists = field(default_factory=Lists)
     rows: dict[str, DataLoader[UUID, Row | None]] = field(default_factory=dict)
     relying_party: RelyingParty | None = None  # whom passkeys are for; None where nobody has said
+    stored_policy: Stored | None = None  # sets that were in force earlier
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import strawberry
 from strawberry import UNSET, argument
 
 from authz.actor import Access, Reach
-from resolvers import explain, objects, pages, places
+from resolvers import explain, history, objects, pages, places
 from resolvers import nodes as any_nodes
 from resolvers.context import context_of
 from resolvers.guard import Hidden, requires
@@ -17,6 +18,7 @@ from schema.agent import Agent, AgentConnection
 from schema.edges import After, Before, First, Last
 from schema.engagement import Engagement
 from schema.explanation import Explanation
+from schema.history import HistoricalAccess
 from schema.node import Node
 from schema.person import Viewer
 from schema.policy import Policy, Role
@@ -24,6 +26,8 @@ from schema.practice import Practice, PracticeConnection
 
 Id = Annotated[strawberry.ID, argument(description="The object's id, a UUID.")]
 Ids = Annotated[list[strawberry.ID], argument(description="At most 100 ids; the answer has the same order.")]
+PracticeId = Annotated[strawberry.ID, argument(description="The practice's id.")]
+Instant = Annotated[datetime, argument(description="The instant, with its offset from UTC.")]
 Key = Annotated[strawberry.ID, argument(description="The role's key, for example `biller`.")]
 PermissionKey = Annotated[strawberry.ID, argument(description="The permission's key, for example `claims.submit`.")]
 Member = Annotated[
@@ -132,6 +136,17 @@ class Query:
         roles = [objects.role(found) for _, found in sorted(access.policy.roles.items())]
         wanted = (True, False) if grantable_to_agents in (None, UNSET) else (grantable_to_agents,)
         return [role for role in roles if role.grantable_to_agents in wanted]
+
+    @strawberry.field(
+        description="Who could do what in a practice at an earlier instant, from its record and from the policy that "
+        "was in force then: every engagement that had begun and not ended. A time to come is an error with the code "
+        "INVALID_INPUT.",
+        extensions=requires("audit.read", places.practice),
+    )
+    async def access_as_of(
+        self, info: strawberry.Info, access: Access, practice_id: PracticeId, at: Instant
+    ) -> list[HistoricalAccess]:
+        return await history.access_as_of(context_of(info), access.place.practice, at)
 
     @strawberry.field(
         description="Why the agent of an engagement may or may not do something there, now. Everybody who sees the "

@@ -110,6 +110,14 @@ class Follower:
         while len(self.ready) > MOST_READY:
             del self.ready[next(iter(self.ready))]
 
+    async def stored(self, source_digest: str) -> Policy | None:
+        """A set that was in force at some time. It is not kept: the past is asked about rarely."""
+        if source_digest in self.ready:
+            return self.ready[source_digest]
+        files = await activations.files_of(source_digest)
+        compiled = None if files is None else await policy_child.compile_files(files)
+        return compiled.sound.policy if compiled and compiled.sound else None
+
     async def _load(self, source_digest: str) -> Policy | None:
         if source_digest == self._unloadable and asyncio.get_running_loop().time() < self._retry_at:
             return None

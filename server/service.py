@@ -117,6 +117,7 @@ class Service:
             request, known.policy, known.activated_at, sessions, follow=self.follower.at, remembered=self.remembered
         )
         context.relying_party = self.relying_party
+        context.stored_policy = self.follower.stored
         if context.recall():
             return context
         try:

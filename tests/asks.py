@@ -38,6 +38,7 @@ PLACES = {
 }
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
+AS_OF = 'query ($id: ID!) { accessAsOf(practiceId: $id, at: "2026-11-23T12:00:00Z") { engagement { id } } }'
 REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
@@ -154,6 +155,7 @@ def _reads(world: World) -> Iterator[Ask]:
     for field in ("practice", "agent", "engagement"):
         yield from _of_each_place(world, field, field, ONE.format(field=field, inner="id"))
     yield from _of_each_place(world, "explainAccess", "engagement", EXPLAIN)
+    yield from _of_each_place(world, "accessAsOf", "practice", AS_OF)
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:
