@@ -17,7 +17,7 @@ TEST_STAMP := $(VENV)/.test-$(call sum,locks/test.txt)
 BENCH_STAMP := $(VENV)/.bench-$(call sum,locks/bench.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test fuzz check accept bench lock clean
+.PHONY: help setup serve test fuzz prove check accept bench lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ test: $(TEST_STAMP) ## run the tests on a real PostgreSQL (ARGS="-k walk" for so
 fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests, messages and documents at the door and the executor
 	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/test_http_fuzz.py tests/test_socket_fuzz.py \
 		tests/test_execution_differential.py $(ARGS)
+
+prove: $(TEST_STAMP) ## the life of engagements at length: LIVES= made-up lives (2000), KILLS= kills of a server (12)
+	@LIVES=$(or $(LIVES),2000) KILLS=$(or $(KILLS),12) $(BIN)/pytest tests/test_lives.py tests/test_killed.py $(ARGS)
 
 check: $(TEST_STAMP) ## lint, types, policies and the committed snapshots
 	@echo "make: lint"
