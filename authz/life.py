@@ -159,11 +159,15 @@ def end(facts: Facts, policy: Policy, now: datetime) -> tuple[datetime | None, s
 def runs_until(facts: Facts, policy: Policy, now: datetime) -> datetime:
     """Its end as it looks at `now`: who extends itself begins another default term at the end of each, without anybody
     acting."""
-    expires = facts.expires_at
-    if not facts.auto_extend or expires > now:
-        return expires
+    return extended(facts.expires_at, policy, now) if facts.auto_extend else facts.expires_at
+
+
+def extended(expires_at: datetime, policy: Policy, now: datetime) -> datetime:
+    """The end of the term that it is in."""
+    if expires_at > now:
+        return expires_at
     term = timedelta(days=policy.engagements.default_days)
-    return expires + term * ((now - expires) // term + 1)
+    return expires_at + term * ((now - expires_at) // term + 1)
 
 
 def review_due(facts: Facts, policy: Policy, roles: frozenset[str]) -> date | None:

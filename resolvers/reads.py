@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
+from authz.life import NEVER, extended
 from authz.outline import Standing, standing
 from models.connection import Row
 from models.memory import hold_until, note, recording
@@ -81,6 +82,29 @@ class Stored:
     def values(self, now: Pass, table: Table) -> Sequence[Any]:
         stored = table[self.column]
         return self.shape.complete(now, stored if self.made.of in (None, str) else list(map(self.made.of, stored)))
+
+
+@dataclass(frozen=True, slots=True)
+class RunsUntil:
+    """When an engagement expires: what is stored, until it extends itself."""
+
+    name: str
+    shape: Shape
+
+    def columns(self) -> Mapping[str, str]:
+        return {"expires_at": "e.expires_at", "auto_extend": "e.auto_extend"}
+
+    def values(self, now: Pass, table: Table) -> Sequence[Any]:
+        stored = table["expires_at"]
+        if any(table["auto_extend"]):
+            at, policy, rows = (
+                now.context.request.now,
+                now.context.policy,
+                zip(stored, table["auto_extend"], strict=True),
+            )
+            stored = [extended(end, policy, at) if extends else end for end, extends in rows]
+            hold_until(min([end for end in stored if end > at], default=NEVER))
+        return self.shape.complete(now, stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +226,8 @@ def _field(parent: type, found: Any) -> Field:
         return Stored(found.name, table, prefix + found.value.name, found.value, found.shape)
     if parent is Engagement and isinstance(found, Plain) and found.attribute == "status":
         return OfStanding(found.name, _status, found.shape)
+    if parent is Engagement and isinstance(found, Plain) and found.attribute == "expires_at":
+        return RunsUntil(found.name, found.shape)
     if parent is Engagement and isinstance(found, Asked):
         return _beside(found)
     raise NotRead

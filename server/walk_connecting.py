@@ -22,6 +22,7 @@ from server.walk_scene import (
 from server.walk_token import Token, issue, token_now
 
 NOT_FOR_BILLERS = ("schedule.write", "insurance.settings.update", "cpt_codes.update", "clinical_notes.read")
+_AGENT_ACTS = {"AGREEMENT_MISSING": "AGENT", "MEMBER_NOT_ASSIGNED": "AGENT"}  # what only the agent can begin
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def first_connection(scene: Scene, company: Company, token: Token) -> tuple[Prac
     story.tell("She presses the button with that name. Bright Billing is connected, and can do nothing.")
     engagement = connect(maple, token, company.agent)
     show_engagement(scene, engagement)
-    _expect_blockers(scene, engagement, {"NO_ROLES": "PRACTICE", "AGREEMENT_MISSING": "AGENT"})
+    _expect_blockers(scene, engagement, {"NO_ROLES": "PRACTICE", **_AGENT_ACTS})
     story.same("engagements after the connection", _engagements(maple), 1)
     story.tell("Ben sees that his token was used. He and Ada hold no permission in the practice.")
     state = token_now(company.member, company.agent.id, token)["status"]
@@ -158,7 +159,7 @@ def roles_screen(scene: Scene, company: Company, maple: Practice, engagement: di
     story.same("the engagement's status", engagement["status"], "AWAITING_AGREEMENT")
     story.same("its permissions", engagement["permissions"], [])
     story.same("its agreement", engagement["agreement"], {"requirement": "REQUIRED", "state": "NONE"})
-    _expect_blockers(scene, engagement, {"AGREEMENT_MISSING": "AGENT"})
+    _expect_blockers(scene, engagement, _AGENT_ACTS)
     show_engagement(scene, engagement)
     expect_nothing(scene, company, maple)
     return engagement

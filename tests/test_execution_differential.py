@@ -16,6 +16,7 @@ from graphql import DocumentNode, ExecutionResult, GraphQLField, GraphQLNamedTyp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import Engagement
 from models.asyncpg_client import AsyncpgClient
 from resolvers import executor, reads, selection
 from resolvers.execution import Schema
@@ -182,7 +183,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("fields", PAGES)
-@pytest.mark.parametrize("place", ["own", "suspended", "expired", "ended"])
+@pytest.mark.parametrize("place", ["own", "suspended", "expired", "extended", "ended"])
 async def test_a_page_that_is_read_by_columns_is_what_it_is_by_objects(
     world: World, database: AsyncpgClient, fields: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,9 +198,11 @@ async def test_a_page_that_is_read_by_columns_is_what_it_is_by_objects(
     text = f"query ($id: ID!) {{ practice(id: $id) {{ name engagements(first: 10) {{ nodes {{ {fields} }} }} }} }}"
     document, client = parse(text), world.browser("owner")
     compiled = Compiled.of(document)
+    practice = world.ids[f"practice {place.replace('extended', 'expired')}"]
+    await Engagement.filter(practice_id=practice).update(auto_extend=place == "extended")
     for _ in range(3):  # by the library; by what was compiled; by what was learnt
         contexts = [await world.town.context(client) for _ in range(2)]
-        variables = {"id": world.ids[f"practice {place}"]}
+        variables = {"id": practice}
         assert not await both_ways(api, document, compiled, variables, (contexts[0], contexts[1]))
     assert read >= 2
     assert any(compiled.straight.values())
