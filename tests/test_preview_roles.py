@@ -192,6 +192,16 @@ async def test_a_waiting_and_a_lapsed_role_are_still_to_be_gained(
     assert (await preview(mia, engagement, "auditor")).gained == town.policy.roles["auditor"].permissions
 
 
+async def test_a_lapsed_role_is_granted_anew(elm_street: House, town: Town, engagement: dict[str, Any]) -> None:
+    ending = {"role": "manager", "expiresAt": "2026-11-23T12:05:00Z"}
+    await elm_street.owner.set_roles(engagement, ending, acknowledgeWarnings=True)
+    standing = await preview(elm_street.owner, engagement, "manager")
+    town.clock.advance(minutes=5)
+    lapsed = await preview(elm_street.owner, engagement, "manager")
+    assert (standing.warnings, standing.needs_step_up, standing.gained) == ([], False, set())
+    assert (len(lapsed.warnings), lapsed.needs_step_up, lapsed.gained) == (1, True, lapsed.will)
+
+
 # --- warnings
 
 
@@ -357,8 +367,8 @@ async def test_a_preview_is_remembered_until_something_that_it_was_made_of_chang
     changes: dict[str, Callable[[], Awaitable[object]]] = {
         "nothing": lambda: _later(town),
         "a role set": lambda: owner.set_roles(desk, "scheduler", acknowledgeWarnings=True),
-        "an end given": lambda: RoleGrant.all().update(expires_at=town.clock.now.replace(minute=1)),
-        "a minute passed": lambda: _later(town, minutes=1),
+        "an end given": lambda: RoleGrant.all().update(expires_at=town.clock.now.replace(second=30)),
+        "half a minute passed": lambda: _later(town, seconds=30),
         "signed": lambda: sign(desk, town),
         "not any more, from tomorrow": lambda: Agreement.all().update(expires_on=town.clock.now.date()),
         "ended": lambda: owner.revoke(desk),
