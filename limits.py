@@ -86,6 +86,7 @@ TABLE = (
     Limit("page_size_default", 20, "nodes", "what a list gives when neither first nor last is said"),
     Limit("page_size_most", 100, "nodes", "first and last go from 1 to this"),
     Limit("list_size_assumed", 5, "nodes", "what a list without pages counts in the estimate: roles, blockers"),
+    Limit("tasks_named", 20, "tasks", "to suggest roles for: the shipped policy knows 11; unknown words cost a search"),
     # How many wrong attempts are borne: connect codes (the policy holds the limit for one token), then sign-in.
     Limit("wrong_codes_user_hour", 10, "attempts", "a person who mistypes needs two or three"),
     Limit("wrong_codes_user_day", 30, "attempts", "the same over a day"),

@@ -108,11 +108,16 @@ async def hold_to_change(connection: Connection, access: Access, engagement_id: 
     Refuses, first match wins: NotFound, EngagementEnded, StaleVersion.
     """
     held = await hold(connection, access, engagement_id)
-    if held.life.ended_at:
-        raise EngagementEnded(held.life.ended_at, held.life.end_reason or "expired")
+    refuse_ended(held.life)
     if held.row["version"] != expected:
         raise StaleVersion(held.id)
     return held
+
+
+def refuse_ended(found: Life) -> None:
+    """Raises EngagementEnded."""
+    if found.ended_at:
+        raise EngagementEnded(found.ended_at, found.end_reason or "expired")
 
 
 def facts(row: Row) -> Facts:

@@ -55,8 +55,12 @@ def refuse_together(policy: Policy, roles: Sequence[Role]) -> None:
 
 def step_up(access: Access, roles: Iterable[Role]) -> None:
     """Sensitive roles are granted soon after the password was entered. Raises StepUpRequired."""
-    if any(role.sensitive for role in roles):
+    if needs_step_up(roles):
         require_recent(access)
+
+
+def needs_step_up(roles: Iterable[Role]) -> bool:
+    return any(role.sensitive for role in roles)
 
 
 def _holder(held_by: str) -> str:

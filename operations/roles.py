@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from authz.actor import Access
-from authz.advice import role_warnings, task_named
-from authz.life import Grant
+from authz.advice import role_warnings
+from authz.life import NEVER, Grant
 from authz.policy import Role, Task
-from errors import InvalidInput, RoleNotGrantable, WarningsNotAcknowledged
+from errors import RoleNotGrantable, WarningsNotAcknowledged
 from models import RoleGrant
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import engagement_change
-from operations.facts import Held, hold_to_change
-from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
+from operations.facts import Held, hold_to_change, refuse_ended
+from operations.granting import known_roles, needs_step_up, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
 from operations.step_up import require_recent
+from operations.typed_roles import ends_kept, ends_typed, standing, tasks_typed
 
 if TYPE_CHECKING:
-    from schema.inputs import RoleInput, SetRolesInput
+    from schema.inputs import SetRolesInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class _Change:
         return not (self.added or self.removed or self.confirmed)
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What setting roles would ask of whoever sets them."""
+
+    warnings: tuple[str, ...]
+    needs_step_up: bool
+    needs_confirmation: bool
+
+
 async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, request: Request) -> UUID:
     """Replace the engagement's roles. Naming those it has changes nothing. Returns the engagement's id.
 
@@ -49,7 +59,7 @@ async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, r
     """
 
     async def work(connection: Connection) -> Answer:
-        wanted, tasks = _wanted(access, typed.roles), _tasks(access, typed.tasks or [])
+        wanted, tasks = ends_typed(access, typed.roles), tasks_typed(access, typed.tasks or [])
         held = await hold_to_change(connection, access, engagement_id, typed.expected_version)
         change = _change(access, held, wanted)
         warnings = _refuse(access, held, change, tasks, acknowledged=bool(typed.acknowledge_warnings))
@@ -85,26 +95,19 @@ async def confirm_roles(access: Access, engagement_id: UUID, expected_version: i
     return engagement_id
 
 
-def _wanted(access: Access, typed: Sequence[RoleInput]) -> dict[str, datetime | None]:
-    """Role key → end of the grant, in the order typed. Raises InvalidInput."""
-    wanted: dict[str, datetime | None] = {}
-    for place, role in enumerate(typed):
-        if role.role in wanted:
-            raise InvalidInput(f"roles.{place}.role", "name each role once")
-        if role.expires_at is not None and role.expires_at <= access.now:
-            raise InvalidInput(f"roles.{place}.expiresAt", "choose a time in the future")
-        wanted[str(role.role)] = role.expires_at
-    return wanted
+def outlook(access: Access, held: Held, wanted: Sequence[str], tasks: Sequence[str]) -> Outlook:
+    """What `set_roles` with these roles would ask of this caller. Nothing is written. Roles it has keep their end.
 
-
-def _tasks(access: Access, typed: Sequence[str]) -> tuple[Task, ...]:
-    tasks = []
-    for place, words in enumerate(typed):
-        task = task_named(access.policy, words[:200])
-        if task is None:
-            raise InvalidInput(f"tasks.{place}", "name a task of the policy's list, for example submit_claims")
-        tasks.append(task)
-    return tuple(tasks)
+    To somebody who may set no roles there it says what the roles would mean. Refuses, first match wins:
+    InvalidInput, EngagementEnded, UnknownRole, RoleNotGrantable, SeparationOfDuty.
+    """
+    ends, named = ends_kept(access, held, wanted), tasks_typed(access, tasks)
+    refuse_ended(held.life)
+    change = _change(access, held, ends)
+    if not change.empty:
+        _refuse_roles(access, held, change)
+    waits = not _is_owner(access) and bool(_waiting(held, change))
+    return Outlook(_warnings(access, held, change, named), needs_step_up(_proved(access, change)), waits)
 
 
 def _change(access: Access, held: Held, wanted: Mapping[str, datetime | None]) -> _Change:
@@ -122,29 +125,48 @@ def _refuse(
     """Every rule about who may change which role; returns the warnings that were acknowledged."""
     if change.empty:
         return ()
-    roles = access.policy.roles
-    touched = [*change.added, *(roles[grant.role] for grant in change.removed if grant.role in roles)]
-    _refuse_for_agent(access, held, change, touched)
-    refuse_together(access.policy, [roles[key] for key in change.wanted])
-    before = {grant.role for grant in held.grants}
-    new = [role for role in change.added if role.key not in before]
-    warnings = role_warnings(
-        access.policy, held.row["agent_kind"], new, tasks, agreement_in_force=held.life.agreement_in_force
-    )
+    _refuse_roles(access, held, change)
+    warnings = _warnings(access, held, change, tasks)
     if warnings and not acknowledged:
         raise WarningsNotAcknowledged(warnings)
-    step_up(access, [*change.added, *(roles[grant.role] for grant in change.confirmed)])
+    step_up(access, _proved(access, change))
     return warnings
 
 
-def _refuse_for_agent(access: Access, held: Held, change: _Change, touched: Sequence[Role]) -> None:
+def _refuse_roles(access: Access, held: Held, change: _Change) -> None:
+    """What nobody may have, and, for whoever may set roles there, what they may not grant or take away."""
+    roles = access.policy.roles
+    may_set = access.actor.decide("agents.set_roles", access.place).allowed
+    touched = [*change.added, *(roles[grant.role] for grant in change.removed if grant.role in roles)]
+    if may_set:
+        _refuse_own_agent(access, held, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)])
+    _refuse_for_kind(access, held, change)
+    if may_set:
+        kind = access.policy.agents.get(held.row["agent_kind"])
+        refuse_ungrantable(access, touched, "agent", kind.ceiling if kind else frozenset())
+    refuse_together(access.policy, [roles[key] for key in change.wanted])
+
+
+def _refuse_for_kind(access: Access, held: Held, change: _Change) -> None:
     kind = access.policy.agents.get(held.row["agent_kind"])
-    _refuse_own_agent(access, held, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)])
     for role in change.added:
         if kind is None or role.key not in kind.roles:
             title = kind.title.lower() if kind else "agent of this kind"
             raise RoleNotGrantable(role.key, f"a {title} cannot be given the role {role.title}")
-    refuse_ungrantable(access, touched, "agent", kind.ceiling if kind else frozenset())
+
+
+def _warnings(access: Access, held: Held, change: _Change, tasks: Sequence[Task]) -> tuple[str, ...]:
+    """About roles that are new, that had lapsed, or that would last longer. An earlier end takes away: no warning."""
+    until = {grant.role: grant.expires_at or NEVER for grant in standing(access, held)}
+    ends = {key: end or NEVER for key, end in change.wanted.items()}
+    more = [role for role in change.added if role.key not in until or ends[role.key] > until[role.key]]
+    in_force = held.life.agreement_in_force
+    return role_warnings(access.policy, held.row["agent_kind"], more, tasks, agreement_in_force=in_force)
+
+
+def _proved(access: Access, change: _Change) -> list[Role]:
+    """What the caller grants or confirms, of which the sensitive roles need a recent proof of who that is."""
+    return [*change.added, *(access.policy.roles[grant.role] for grant in change.confirmed)]
 
 
 def _refuse_own_agent(access: Access, held: Held, changed: Sequence[str]) -> None:

@@ -21,8 +21,16 @@ from server.walk_scene import (
 )
 from server.walk_token import Token, issue, token_now
 
-NOT_FOR_BILLERS = ("schedule.write", "insurance.settings.update", "cpt_codes.update", "clinical_notes.read")
 _AGENT_ACTS = {"AGREEMENT_MISSING": "AGENT", "MEMBER_NOT_ASSIGNED": "AGENT"}  # what only the agent can begin
+NOT_FOR_BILLERS = ("schedule.write", "insurance.settings.update", "cpt_codes.update")
+SUGGEST = """query ($tasks: [String!]!, $kind: AgentKind) {
+    suggestRoles(tasks: $tasks, agentKind: $kind) { roles { key } because }
+}"""
+PREVIEW = """query ($id: ID!, $roles: [ID!]!, $tasks: [String!]) {
+    previewRoles(engagementId: $id, roles: $roles, tasks: $tasks) {
+        willBeAbleTo { key title } willNotBeAbleTo { key title } gained { key } warnings needsStepUp needsConfirmation
+    }
+}"""
 
 
 @dataclass(frozen=True)
@@ -147,13 +155,14 @@ def roles_screen(scene: Scene, company: Company, maple: Practice, engagement: di
     story = scene.story
     story.chapter("The roles screen")
     story.tell("Olivia reads which roles an outside agent can have, and for whom each is meant.")
-    fields = "key title hint sensitive grantableToAgents permissions { key title }"
+    fields = "key title hint sensitive grantableToAgents"
     roles = maple.owner.ask(f"{{ roles(grantableToAgents: true) {{ {fields} }} }}")
     story.same("roles for agents", [role["key"] for role in roles], ["auditor", "biller", "manager", "scheduler"])
     for role in roles:
         story.true(f"{role['title']}'s hint", bool(role["hint"]) and role["grantableToAgents"], role, "a hint")
         story.screen(f"{role['title']}: {role['hint']}")
-    _show_reach(scene, maple.owner, next(role for role in roles if role["key"] == "biller"))
+    _suggest(scene, maple.owner)
+    _preview(scene, maple.owner, engagement)
     story.tell("She turns on Biller. Still nothing is permitted, and the screen says who has to act next.")
     engagement = set_roles(maple.owner, engagement, "biller")
     story.same("the engagement's status", engagement["status"], "AWAITING_AGREEMENT")
@@ -165,14 +174,36 @@ def roles_screen(scene: Scene, company: Company, maple: Practice, engagement: di
     return engagement
 
 
-def _show_reach(scene: Scene, owner: Person, biller: dict[str, Any]) -> None:
-    """What Biller can and cannot do, in the policy's own words for people."""
-    story = scene.story
-    story.tell("The company is to submit claims, so she looks at Biller: what it will do, and what it will not.")
-    titles = {one["key"]: one["title"] for one in owner.ask("{ policy { permissions { key title } } }")["permissions"]}
-    can = {one["key"]: one["title"] for one in biller["permissions"]}
+def _suggest(scene: Scene, owner: Person) -> None:
+    story, tasks = scene.story, ["Submit claims", "post paymnets"]
+    story.tell("She types what the company is for, 'Submit claims' and 'post paymnets', and is told what is enough.")
+    found = owner.ask(SUGGEST, tasks=tasks, kind="BILLING_COMPANY")
+    story.same("what is suggested", [role["key"] for role in found["roles"]], ["biller"])
+    told = any("did you mean" in reason for reason in found["because"])
+    story.true("what became of the typing mistake", told, found["because"], "did you mean …")
+    story.screen(*found["because"])
+
+
+def _preview(scene: Scene, owner: Person, engagement: dict[str, Any]) -> None:
+    """Biller, in the policy's own words for people, and then Manager, which would be too much."""
+    story, asked = scene.story, {"id": engagement["id"], "tasks": ["submit claims"]}
+    story.tell("Before she turns Biller on she reads what it will be able to do, and what it will not.")
+    biller = owner.ask(PREVIEW, roles=["biller"], **asked)
+    can, cannot = ({one["key"]: one["title"] for one in biller[f"will{word}AbleTo"]} for word in ("Be", "NotBe"))
     story.true("what a biller can do", "claims.submit" in can, sorted(can), "claims.submit among it")
-    none = f"none of {', '.join(NOT_FOR_BILLERS)}"
-    story.true("what a biller cannot do", can.keys().isdisjoint(NOT_FOR_BILLERS), sorted(can), none)
+    missing = [key for key in NOT_FOR_BILLERS if key not in cannot]
+    story.same("what is not among that which a biller cannot do", missing, [])
+    story.true("what a biller can and cannot do", can.keys().isdisjoint(cannot), sorted(can), "not both")
+    story.same("what is gained", [one["key"] for one in biller["gained"]], list(can))
+    story.same("Biller's warnings", biller["warnings"], [])
     story.screen("can:    " + "; ".join(can.values()))
-    story.screen("cannot: " + "; ".join(titles[key] for key in NOT_FOR_BILLERS))
+    story.screen("cannot: " + "; ".join(cannot.values()))
+    story.tell(
+        "She looks at Manager, too: it would need her password, and she is warned that it is more than she said."
+    )
+    manager = owner.ask(PREVIEW, roles=["manager"], **asked)
+    needs = (manager["needsStepUp"], manager["needsConfirmation"])
+    story.same("whether Manager needs her password, and the owner's yes, which she is", needs, (True, False))
+    enough = "Manager can do more than what you named; Biller is enough for that."
+    story.true("Manager's warnings", enough in manager["warnings"], manager["warnings"], enough)
+    story.screen(*manager["warnings"])

@@ -39,6 +39,7 @@ PLACES = {
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
 AS_OF = 'query ($id: ID!) { accessAsOf(practiceId: $id, at: "2026-11-23T12:00:00Z") { engagement { id } } }'
+PREVIEW = 'query ($id: ID!) { previewRoles(engagementId: $id, roles: ["manager"]) { __typename needsStepUp } }'
 REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
@@ -47,6 +48,7 @@ PLAIN = {
     "role": '{ role(key: "biller") { __typename } }',
     "roles": "{ roles { key } }",
     "policy": "{ policy { __typename } }",
+    "suggestRoles": '{ suggestRoles(tasks: ["submit claims"]) { __typename } }',
     "signOut": "mutation { signOut }",
     **{
         name: f"mutation {{ {name} {{ __typename ... on Problem {{ problem: code message }} {REFUSED} }} }}"
@@ -156,6 +158,7 @@ def _reads(world: World) -> Iterator[Ask]:
         yield from _of_each_place(world, field, field, ONE.format(field=field, inner="id"))
     yield from _of_each_place(world, "explainAccess", "engagement", EXPLAIN)
     yield from _of_each_place(world, "accessAsOf", "practice", AS_OF)
+    yield from _of_each_place(world, "previewRoles", "engagement", PREVIEW)
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:

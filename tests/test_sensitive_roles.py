@@ -96,7 +96,8 @@ async def test_a_manager_who_prolongs_a_confirmed_role_lets_it_wait_again(
 ) -> None:
     soon, later = "2026-11-24T12:00:00Z", "2027-11-24T12:00:00Z"
     await elm_street.owner.set_roles(engagement, {"role": "manager", "expiresAt": soon}, acknowledgeWarnings=True)
-    prolonged = await mia.set_roles({**engagement, "version": 2}, {"role": "manager", "expiresAt": later})
+    typed = {"role": "manager", "expiresAt": later}
+    prolonged = await mia.set_roles({**engagement, "version": 2}, typed, acknowledgeWarnings=True)
     assert statuses(prolonged["engagement"]) == {"manager": "PENDING_CONFIRMATION"}
 
 
