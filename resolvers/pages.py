@@ -91,9 +91,10 @@ def _by_training(context: Context, training: list[TrainingFilter] | None) -> tup
     """Who is on the list changes with the day, also where nobody is on it."""
     if training is None:
         return ()
-    hold_until(next_midnight(context.now))
+    now = context.request.now
+    hold_until(next_midnight(now))
     wanted = {"overdue": TrainingFilter.OVERDUE in training, "soon": TrainingFilter.DUE_SOON in training}
-    return (training_due(**wanted, policy=context.policy, now=context.now),)
+    return (training_due(**wanted, policy=context.policy, now=now),)
 
 
 @edge(Viewer, "staff_of")

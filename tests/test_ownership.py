@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from operations.ownership import _beside
+from authz.actor import Access, Actor, Place
+from authz.load import load
+from errors import NotPermitted
+from models import StaffMember
+from models.identifier import uuid7
+from operations.colleagues import Colleagues
+from operations.ownership import _beside, _giver
 from tests.in_turn import in_turn
 from tests.stored import chains_hold, events, rows
-from tests.town import INVITED, Client, House, Town
+from tests.town import INVITED, POLICIES, START, Client, House, Town
 
 TAKEN = """
 ... on StaffSuccess { staff { id active user { email } roles { key } practice { name } } }
@@ -131,6 +137,22 @@ async def test_nobody_but_the_owner_hands_a_practice_over(town: Town, elm_street
         refused = await hand_over(client, elm_street, await key_of(client.email))
         assert (refused["problem"], refused["permission"]) == ("NOT_PERMITTED", "practice.transfer")
         assert refused["heldBy"] == [{"key": "owner"}]
+
+
+async def test_whatever_a_policy_says_of_the_permission_only_the_owner_has_a_practice_to_give() -> None:
+    manager = StaffMember(roles=["manager"])
+    proof = Access(Actor(uuid7(), "Mia", load(POLICIES), START), "practice.transfer", Place(frozenset({uuid7()})))
+    for caller in (manager, None):
+        with pytest.raises(NotPermitted):
+            _giver(Colleagues(proof, StaffMember(roles=[]), caller))
+
+
+async def test_the_answer_shows_the_giver_what_they_may_still_see(town: Town, elm_street: House, bea: Client) -> None:
+    selection = "... on StaffSuccess { staff { practice { staff { totalCount } } } }"
+    document = f"mutation ($input: TransferOwnershipInput!) {{ transferOwnership(input: $input) {{ {selection} }} }}"
+    typed = {"practiceId": elm_street.id, "toStaffId": await key_of(BEA), "roles": ["scheduler"]}
+    refused = await elm_street.owner.refusal(document, input=typed)
+    assert (refused["extensions"]["code"], await owners()) == ("NOT_PERMITTED", [BEA])
 
 
 async def test_a_repeated_request_says_that_the_practice_is_handed_over(
