@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from authz.actor import Access
-from errors import InvalidInput, NotFound, RoleNotGrantable
+from errors import InvalidInput, RoleNotGrantable
 from models import Invitation, StaffMember
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import wording
+from operations.colleagues import Colleagues, answer, hold
 from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
 from operations.invitation import Invited, invite, shown
@@ -48,21 +49,21 @@ async def set_staff_roles(access: Access, staff_id: UUID, typed_roles: Sequence[
     """Replace the staff roles of one person. Naming the roles they have changes nothing.
 
     Nobody changes their own roles, and who may not grant a role may not take it away either. Refuses, first
-    match wins: IdempotencyConflict, NotFound, InvalidInput, UnknownRole, RoleNotGrantable, SeparationOfDuty,
-    StepUpRequired.
+    match wins: IdempotencyConflict, NotFound, NotPermitted, InvalidInput, UnknownRole, RoleNotGrantable,
+    SeparationOfDuty, StepUpRequired.
     """
     roles = sorted(str(role) for role in typed_roles)
 
     async def work(connection: Connection) -> Answer:
-        staff = await _locked(connection, access, staff_id)
-        before = sorted(staff.roles)
+        held = await hold(connection, access, staff_id)
+        before = sorted(held.staff.roles)
         known_roles(access.policy, roles)
         changed = sorted(set(before) ^ set(roles))
         if changed:
-            _refuse_own(access, staff, changed)
-            _refuse_roles(access, roles, changed)
-            await _replace(connection, access, staff, before, roles)
-        return await _answer(connection, request, staff_id)
+            _refuse_own(held, changed)
+            _refuse_roles(held.access, roles, changed)
+            await _replace(connection, held.access, held.staff, before, roles)
+        return await answer(connection, request, held.staff)
 
     await once(request, lambda: unit_of_work(work))
     return staff_id
@@ -77,21 +78,9 @@ def _refuse_roles(access: Access, roles: Sequence[str], changed: Sequence[str]) 
     step_up(access, [role for role in touched if role.key in roles])
 
 
-def _refuse_own(access: Access, staff: StaffMember, changed: Sequence[str]) -> None:
-    if staff.user_id == access.actor.user_id:  # type: ignore[attr-defined]  # tortoise makes the _id attribute
+def _refuse_own(held: Colleagues, changed: Sequence[str]) -> None:
+    if held.same:
         raise RoleNotGrantable(changed[0], "nobody changes their own roles; ask somebody else who may")
-
-
-async def _locked(connection: Connection, access: Access, staff_id: UUID) -> StaffMember:
-    staff = (
-        await StaffMember.filter(id=staff_id, practice_id=access.place.practice, removed_at=None)
-        .using_db(connection)
-        .select_for_update()
-        .first()
-    )
-    if staff is None:
-        raise NotFound
-    return staff
 
 
 async def _replace(
@@ -109,9 +98,3 @@ async def _replace(
         before={"staff": str(staff.id), "roles": before},
         after={"staff": str(staff.id), "roles": after},
     )
-
-
-async def _answer(connection: Connection, request: Request, staff_id: UUID) -> Answer:
-    answer = {"staff": str(staff_id)}
-    await request.remember(connection, answer)
-    return answer

@@ -1,16 +1,17 @@
-"""Filters that need what is otherwise derived in Python: an engagement's status, in SQL.
+"""Filters that need what is otherwise derived in Python: an engagement's status and when training is due, in SQL.
 
-`authz.life` is the authority. This is the same rule as an expression, because a page and its count must be
-filtered before they are cut; a test compares the two over generated facts.
+`authz.life` and `authz.training` are the authorities. This is the same rule as an expression, because a page and its
+count must be filtered before they are cut; tests compare the two over generated facts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from authz.life import next_midnight
 from authz.policy import Policy
+from authz.training import notice
 from resolvers.lists import Condition
 
 _LIVE = """
@@ -58,3 +59,17 @@ def _overdue_before(policy: Policy, now: datetime) -> tuple[datetime, ...]:
     """By role, in their order: whoever was reviewed before that is overdue with it (`life.review_overdue`)."""
     tomorrow, late = next_midnight(now), 1 + policy.reviews.overdue_days
     return tuple(tomorrow - timedelta(days=late + policy.review_days((role,))) for role in policy.roles)
+
+
+# PostgreSQL adds months as we do: to the last day of a month that is shorter. `t` is the person of the staff.
+_DUE = """
+coalesce((t.training_completed_on + make_interval(months => %s))::date, (t.added_at AT TIME ZONE 'UTC')::date)
+"""
+
+
+def training_due(*, overdue: bool, soon: bool, policy: Policy, now: datetime) -> Condition:
+    """Only people of the staff whose training is overdue on the day of `now`, or due soon, or one of both."""
+    today, months = now.date(), policy.training.months
+    first = date.min if overdue else today
+    last = today + notice(policy) if soon else today - timedelta(days=1)
+    return Condition(f"{_DUE} BETWEEN %s AND %s", (months, first, last))

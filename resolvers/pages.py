@@ -11,16 +11,17 @@ from uuid import UUID
 import strawberry
 
 from authz.actor import Reach
+from authz.life import next_midnight
 from errors import InvalidInput
 from models.connection import Row
 from models.identifier import parse
-from models.memory import note
+from models.memory import hold_until, note
 from operations.facts import COLUMNS, TABLES
 from resolvers import objects, reads
 from resolvers.connections import Listed, connection
 from resolvers.context import Context
 from resolvers.edges import edge
-from resolvers.filters import engagement_status
+from resolvers.filters import engagement_status, training_due
 from resolvers.lists import Condition, Listing, Parent, Selection
 from resolvers.paging import Cut, cut
 from resolvers.reads import OF_PRACTICE
@@ -37,6 +38,7 @@ from schema.engagement import Engagement, EngagementConnection, EngagementEdge
 from schema.kinds import EngagementStatus
 from schema.person import StaffMember, StaffMemberConnection, StaffMemberEdge, Viewer
 from schema.practice import Practice, PracticeConnection, PracticeEdge
+from schema.staff import TrainingFilter
 
 PRACTICES = Listing("practices", "p.*", "practices p", "p.id")
 AGENTS = Listing("agents", "a.*", "agents a", "a.id")
@@ -79,8 +81,20 @@ def _named(part: str) -> Condition:
 
 
 @edge(Practice, "staff")
-async def staff(context: Context, practice: Practice, **asked: Any) -> StaffMemberConnection:
-    return await _staff(context, Selection(STAFF, UUID(practice.id)), asked)
+async def staff(
+    context: Context, practice: Practice, training: list[TrainingFilter] | None, **asked: Any
+) -> StaffMemberConnection:
+    return await _staff(context, Selection(STAFF, UUID(practice.id), _by_training(context, training)), asked)
+
+
+def _by_training(context: Context, training: list[TrainingFilter] | None) -> tuple[Condition, ...]:
+    """Who is on the list changes with the day, also where nobody is on it."""
+    if training is None:
+        return ()
+    now = context.request.now
+    hold_until(next_midnight(now))
+    wanted = {"overdue": TrainingFilter.OVERDUE in training, "soon": TrainingFilter.DUE_SOON in training}
+    return (training_due(**wanted, policy=context.policy, now=now),)
 
 
 @edge(Viewer, "staff_of")

@@ -16,6 +16,7 @@ from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
 from resolvers.sessions import SessionMutation
+from resolvers.staffing import StaffMutation
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
 from schema.audit import AuditEvent
@@ -30,6 +31,7 @@ class Mutation(
     IdentityMutation,
     SessionMutation,
     OrganisationMutation,
+    StaffMutation,
     InvitationMutation,
     AccessMutation,
     ApiKeyMutation,

@@ -11,12 +11,13 @@ from strawberry import UNSET, field
 
 from schema.agent import engagements_by_status
 from schema.audit import AuditEventConnection
-from schema.edges import After, Before, First, Last, connection, edge, follow
+from schema.edges import After, Before, First, Last, edge, follow
 from schema.engagement import EngagementConnection
 from schema.kinds import PracticeKind
 from schema.node import Node
 from schema.page import CURSOR, EDGES, NODES, Page
 from schema.person import StaffMemberConnection
+from schema.staff import staff_by_training
 
 if TYPE_CHECKING:
     from schema.invitation import Invitation
@@ -50,9 +51,10 @@ class Practice(Node):
     name: str = field(description="The name clients know it by.")
     kind: PracticeKind = field(description="How it is organised.")
     incorporated: bool = field(description="Whether it is a corporation or a similar legal body.")
-    staff: StaffMemberConnection = connection(
+    staff: StaffMemberConnection = edge(
         "Its own people, in the order in which they were added; those removed are not among them.",
         requires="staff.read",
+        resolver=staff_by_training,
     )
     invitations: list[Annotated[Invitation, strawberry.lazy("schema.invitation")]] = edge(
         "Its open invitations to join the staff, newest first.", requires="staff.read"

@@ -157,7 +157,7 @@ StaffResult = Annotated[
     | NotFound
     | InvalidInput
     | IdempotencyConflict,
-    strawberry.union("StaffResult", description="What `setStaffRoles` answers."),
+    strawberry.union("StaffResult", description="What mutations about a person of a practice's staff answer."),
 ]
 AgentResult = Annotated[
     AgentSuccess | NotPermitted | NotFound | InvalidInput | LimitReached | IdempotencyConflict,

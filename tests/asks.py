@@ -101,6 +101,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     ),
     "addStaff": ("practice", "practiceId", {"email": "fresh@nowhere.example", "name": "F", "roles": ["scheduler"]}),
     "setStaffRoles": ("staff", "staffId", {"roles": ["biller"]}),
+    "recordTraining": ("staff", "staffId", {"completedOn": "2026-11-20"}),
+    "removeStaff": ("staff", "staffId", {}),
+    "transferOwnership": ("practice", "practiceId", {}),
     "verifyAgent": ("agent", "agentId", {}),
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
     "cancelInvitation": ("invitation", "invitationId", {}),
@@ -184,6 +187,8 @@ def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, 
         typed |= {"code": world.invitation}
     if field == "createApiKey":
         typed["memberId"] = world.ids["member own"]
+    if field == "transferOwnership":
+        typed["toStaffId"] = world.ids["staff own"]
     if field == "connectAgent":
         typed["confirmAgentId"] = world.ids["agent newcomer"]
     document = mutation_document(field, HELD_BY)

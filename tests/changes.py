@@ -56,13 +56,39 @@ async def add_staff(town: Town) -> Change:
     return Change(elm.owner, typed, INVITED, "staff.invited", {"roles": ["auditor"]})
 
 
-async def set_staff_roles(town: Town) -> Change:
+async def _with_bea(town: Town) -> tuple[House, str]:
+    """A practice with a scheduler, and her membership."""
     elm = await town.practice()
     await town.staff(elm, "bea@elm.example", "scheduler")
     (bea,) = await rows("SELECT id::text FROM staff_members WHERE 'scheduler' = ANY (roles)")
-    typed = {"staffId": bea["id"], "roles": ["biller", "manager"]}
+    return elm, str(bea["id"])
+
+
+async def set_staff_roles(town: Town) -> Change:
+    elm, bea = await _with_bea(town)
+    typed = {"staffId": bea, "roles": ["biller", "manager"]}
     selection = "... on StaffSuccess { staff { id roles { key } } }"
     return Change(elm.owner, typed, selection, "staff.roles_set", {"roles": ["owner"]})
+
+
+async def record_training(town: Town) -> Change:
+    elm, bea = await _with_bea(town)
+    selection = "... on StaffSuccess { staff { id training { lastCompletedOn } } }"
+    typed = {"staffId": bea, "completedOn": "2026-11-20"}
+    return Change(elm.owner, typed, selection, "staff.training_recorded", {"completedOn": "2026-11-24"})
+
+
+async def remove_staff(town: Town) -> Change:
+    elm, bea = await _with_bea(town)
+    selection = "... on StaffSuccess { staff { id active } }"
+    return Change(elm.owner, {"staffId": bea}, selection, "staff.removed", {"reason": ""})
+
+
+async def transfer_ownership(town: Town) -> Change:
+    elm, bea = await _with_bea(town)
+    selection = "... on StaffSuccess { staff { id roles { key } } }"
+    typed = {"practiceId": elm.id, "toStaffId": bea}
+    return Change(elm.owner, typed, selection, "practice.transferred", {"roles": ["owner"]})
 
 
 async def register_agent(town: Town) -> Change:
@@ -280,6 +306,9 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "createPractice": create_practice,
     "addStaff": add_staff,
     "setStaffRoles": set_staff_roles,
+    "recordTraining": record_training,
+    "removeStaff": remove_staff,
+    "transferOwnership": transfer_ownership,
     "removeFactor": remove_factor,
     "endSession": end_session,
     "registerAgent": register_agent,

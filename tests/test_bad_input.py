@@ -53,6 +53,7 @@ OTHERWISE = {
     "acceptInvitation.code": "INVITATION_REJECTED",
     "addStaff.roles.0": "UNKNOWN_ROLE",
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
+    "transferOwnership.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
 }
 IDS = (
@@ -62,6 +63,7 @@ IDS = (
     "tokenId",
     "apiKeyId",
     "staffId",
+    "toStaffId",
     "invitationId",
     "factorId",
     "sessionId",
@@ -140,6 +142,9 @@ async def test_what_is_no_number_and_no_time_never_reaches_a_resolver(asker: Ask
         if place.scalar == "DateTime":
             for value in ("", LONG, "2027-01-01", "2027-01-01T00:00:00", "2027-13-01T00:00:00Z", 1, "a\u202eb", "now"):
                 assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
+        if place.scalar == "Date":
+            for value in ("", LONG, "2026-02-29", "2026-11-20T00:00:00Z", "20261120", 20261120, "a\u202eb", "today"):
+                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
         if place.scalar in ("Boolean", "PracticeKind", "AgentKind", "Purpose"):
             for value in ("", "yes", 1, "billing_company", LONG):
                 assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
@@ -149,11 +154,12 @@ async def test_what_is_no_number_and_no_time_never_reaches_a_resolver(asker: Ask
 
 
 async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
-    named = {place.name for place in PLACES.values() if place.scalar in ("Int", "DateTime")}
+    named = {place.name for place in PLACES.values() if place.scalar in ("Int", "DateTime", "Date")}
     assert named == {
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
         *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
+        "recordTraining.completedOn",
     }
 
 
@@ -171,12 +177,20 @@ async def test_a_time_in_the_past_or_too_far_away_is_answered_by_name(asker: Ask
             assert await asker.said(PLACES[name], text) == "INVALID_INPUT expiresAt"
 
 
+async def test_a_day_that_has_not_come_or_is_too_long_ago_is_answered_by_name(asker: Asker) -> None:
+    trained = PLACES["recordTraining.completedOn"]
+    for text in ("2026-11-24", "9999-12-31", "2003-04-13", "0001-01-01"):
+        assert await asker.said(trained, text) == "INVALID_INPUT completedOn"
+    assert await asker.said(trained, "2003-04-14") == "ok"
+
+
 @pytest.mark.parametrize(
     ("mutation", "selection", "typed"),
     [
         ("setRoles", "roles.0.role", "biler"),
         ("addStaff", "roles.0", "Biller"),
         ("setStaffRoles", "roles.0", "billers"),
+        ("transferOwnership", "roles.0", "billers"),
     ],
 )
 async def test_an_unknown_role_is_answered_with_the_nearest(

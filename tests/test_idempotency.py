@@ -14,6 +14,8 @@ from tests.stored import events, rows
 from tests.town import Town, wrong
 
 MUTATIONS = sorted(WITH_A_KEY)
+# Whoever handed the practice over may not do so any more, and is told that instead.
+LATER = [mutation for mutation in MUTATIONS if mutation != "transferOwnership"]
 
 
 async def send(mutation: str, change: Change, key: str = "a key", **other: Any) -> Any:
@@ -24,7 +26,7 @@ async def recorded() -> Counter[str | None]:
     return Counter(event["type"] for event in await events())
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS)
+@pytest.mark.parametrize("mutation", LATER)
 async def test_a_repeated_request_gets_the_first_answer_and_has_no_second_effect(town: Town, mutation: str) -> None:
     change = await WITH_A_KEY[mutation](town)
     first = await send(mutation, change)
@@ -79,7 +81,7 @@ async def test_twins_that_take_no_turns_have_one_effect_and_one_answer(
     assert await recorded() - before == {change.event: 1}
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS)
+@pytest.mark.parametrize("mutation", LATER)
 async def test_a_key_with_another_input_is_refused_and_changes_nothing(town: Town, mutation: str) -> None:
     change = await WITH_A_KEY[mutation](town)
     await send(mutation, change)

@@ -108,6 +108,12 @@ async def test_what_is_hidden_is_answered_so_below_the_root_and_beside_the_first
     found = {(await world.browser("owner").send(connect.document, input=typed)).content for typed in asks}
     assert len(found) == 1
     assert b"AGENT_CONFIRMATION_MISMATCH" in found.pop()
+    hand_over = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("transferOwnership", "own"))
+    foreign = [ids["staff other"], ids["staff unknown"], "malformed"]
+    asks = [hand_over.variables["input"] | {"toStaffId": each} for each in foreign]
+    found = {(await world.browser("owner").send(hand_over.document, input=typed)).content for typed in asks}
+    assert len(found) == 1
+    assert b"NOT_FOUND" in found.pop()
 
 
 def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
@@ -132,6 +138,8 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
+        *("RecordTrainingInput.staffId", "RemoveStaffInput.staffId"),
+        *("TransferOwnershipInput.practiceId", "TransferOwnershipInput.toStaffId"),
     }
 
 

@@ -56,6 +56,47 @@ async def test_staff_roles_that_nobody_may_be_given(
     assert await events("staff.invited") == []
 
 
+@pytest.mark.parametrize(
+    ("roles", "refusal"),
+    [
+        (["biller", "biller"], {"problem": "INVALID_INPUT", "field": "roles"}),
+        (["scheduller"], {"problem": "UNKNOWN_ROLE", "didYouMean": ["scheduler"]}),
+        (["scheduler", "auditor"], {"problem": "ROLE_NOT_GRANTABLE", "role": "auditor"}),
+        (["owner", "scheduler"], {"problem": "ROLE_NOT_GRANTABLE", "role": "owner"}),
+        (["operator"], {"problem": "ROLE_NOT_GRANTABLE", "role": "operator"}),
+        (
+            ["manager", "records_custodian"],
+            {"problem": "SEPARATION_OF_DUTY", "permissions": ["agents.set_roles", "records.redact"]},
+        ),
+    ],
+)
+async def test_nor_may_they_be_set(town: Town, elm_street: House, roles: list[str], refusal: dict[str, Any]) -> None:
+    await town.staff(elm_street, "bea@elm.example", "scheduler")
+    answer = await set_staff(elm_street.owner, await staff_id("bea@elm.example"), *roles)
+    assert refusal.items() <= answer.items()
+    assert await rows("SELECT roles FROM staff_members WHERE NOT 'owner' = ANY (roles)") == [{"roles": ["scheduler"]}]
+    assert await events("staff.roles_set") == []
+
+
+async def test_a_separated_duty_counts_with_the_roles_that_stay(town: Town, elm_street: House) -> None:
+    await town.staff(elm_street, "bea@elm.example", "records_custodian")
+    both = await set_staff(elm_street.owner, await staff_id("bea@elm.example"), "manager", "records_custodian")
+    assert both["problem"] == "SEPARATION_OF_DUTY"
+    other = await set_staff(elm_street.owner, await staff_id("bea@elm.example"), "manager")
+    assert other["__typename"] == "StaffSuccess"
+
+
+async def test_roles_that_stay_need_nobody_who_could_grant_them(town: Town, elm_street: House) -> None:
+    """Nor a recent password: only what is new is granted, and taking away is always in time."""
+    await town.staff(elm_street, "sam@elm.example", "staff_administrator")
+    await town.staff(elm_street, "mia@elm.example", "manager", "scheduler")
+    later = await town.person("sam@elm.example", signed_in_ago=3600)
+    mia = await staff_id("mia@elm.example")
+    assert (await set_staff(later, mia, "manager", "biller"))["__typename"] == "StaffSuccess"
+    owner = await town.person(elm_street.owner.email, signed_in_ago=3600)
+    assert (await set_staff(owner, mia, "biller"))["__typename"] == "StaffSuccess"
+
+
 async def test_sensitive_staff_roles_need_the_password_again(town: Town, elm_street: House) -> None:
     await town.staff(elm_street, "bea@elm.example", "scheduler")
     later = await town.person(elm_street.owner.email, signed_in_ago=601)
