@@ -32,18 +32,18 @@ class Grant:
 
 @dataclass(frozen=True)
 class Agreement:
+    first: date
+    last: date | None
     signed: bool = False
     recorded: bool = False
-    waived: bool = False
-    first: date | None = None
-    last: date | None = None
+    terminated: bool = False
+
+    def over(self, today: date) -> bool:
+        agreed = self.signed and self.recorded
+        return self.terminated or (agreed and self.last is not None and self.last < today)
 
     def holds(self, today: date) -> bool:
-        if self.waived:
-            return True
-        if not (self.signed and self.recorded and self.first):
-            return False
-        return self.first <= today and (self.last is None or today <= self.last)
+        return self.signed and self.recorded and self.first <= today and not self.over(today)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ class Life:
     grants: frozenset[Grant] = frozenset()
     agreement: Agreement | None = None
     assigned: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
-    suspended_by: str | None = None
-    ended: bool = False
+    suspended: bool = False
+    ended: bool = False  # and written down
+    receipt: bool = False
+    reviews: int = 0  # decided
 
     def runs_out(self, now: datetime) -> datetime:
         end = self.expires
@@ -84,7 +86,7 @@ class Life:
             return "ENDED"
         if self.runs_out(now) <= now:
             return "EXPIRED"
-        if self.suspended_by or self.agent in stopped or self.overdue(now):
+        if self.suspended or self.agent in stopped or self.overdue(now):
             return "SUSPENDED"
         if not self.live(now):
             return "AWAITING_ROLES"
@@ -133,6 +135,10 @@ class Scene:
 
     def add(self, life: Life) -> Scene:
         return replace(self, lives=(*self.lives, life), events=self._one_more(life.practice))
+
+    def quietly(self, place: int, life: Life) -> Scene:
+        """What is over already is nobody's news."""
+        return replace(self, lives=(*self.lives[:place], life, *self.lives[place + 1 :]))
 
     def _one_more(self, practice: str) -> dict[str, int]:
         return {**self.events, practice: self.events.get(practice, 0) + 1}

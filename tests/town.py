@@ -315,14 +315,16 @@ def build(
 ) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
-    policy = policy or load(POLICIES)
+    town: Town
     remembered = Remembered(client().dsn)
 
     async def open_town(request: RequestFacts) -> Context:
         sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)
         if issuers is not None:
             request = await issuers.renewed(request)
-        context = await open_context(request, policy, START, sessions, remembered=remembered if remembers else None)
+        context = await open_context(
+            request, town.policy, START, sessions, remembered=remembered if remembers else None
+        )
         if issuers is not None:
             await issuers.welcome(context)
         context.relying_party = SITE
@@ -341,4 +343,5 @@ def build(
         remembered=remembered if remembers else None,
         issuers=issuers,
     )
-    return Town(app, clock, policy, open_town, remembered)
+    town = Town(app, clock, policy or load(POLICIES), open_town, remembered)
+    return town
