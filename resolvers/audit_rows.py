@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -63,15 +64,15 @@ def event(row: Row) -> dict[str, Any]:
     return found
 
 
-Step = Callable[[Awaitable[list[Row]]], Awaitable[list[Row]]]
+Step = Callable[[Callable[[], Awaitable[list[Row]]]], Awaitable[list[Row]]]
 
 
 async def pages(span: Span, last: int, step: Step) -> AsyncIterator[list[Row]]:
-    """Up to the event with the sequence `last`, page after page, each a statement of its own that `step` awaits.
+    """Up to the event with the sequence `last`, page after page, each a statement of its own that `step` makes.
 
     Between two pages no connection is held: a client may read as slowly as it likes.
     """
     after = 0
-    while page := await step(read(_PAGE, span.chain_id, after, last, span.since, span.until)):
+    while page := await step(partial(read, _PAGE, span.chain_id, after, last, span.since, span.until)):
         yield page
         after = page[-1]["sequence"]

@@ -21,8 +21,8 @@ from strawberry.types.field import StrawberryField
 
 from authz.actor import Actor
 from authz.load import load
-from errors import NotFound, NotSignedIn
-from resolvers import places
+from errors import NotFound, NotPermitted, NotSignedIn
+from resolvers import denied, places
 from resolvers.context import Context, context_of
 from schema.edges import Requires
 
@@ -87,14 +87,21 @@ class Guard(FieldExtension):
         await _begin(context, info)
         if context.actor is None:
             raise NotSignedIn
-        answer = next_(source, info, **await self._prove(context, context.actor, arguments), **arguments)
+        proof = await self._prove(context, context.actor, info.field_name, arguments)
+        answer = next_(source, info, **proof, **arguments)
         return await answer if isawaitable(answer) else answer
 
-    async def _prove(self, context: Context, actor: Actor, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _prove(
+        self, context: Context, actor: Actor, field: str, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
         if self.proof == "reach":
             return {"reach": actor.reach(self.permission)}
         place = await self.place(context, arguments)
-        return {"access": actor.access(self.permission, place)}
+        try:
+            return {"access": actor.access(self.permission, place)}
+        except NotPermitted:
+            denied.note(context, self.permission, place, field)
+            raise
 
 
 async def _begin(context: Context, info: strawberry.Info) -> None:

@@ -86,13 +86,10 @@ async def _export(practice: UUID, format: str) -> None:
     from resolvers.audit_export import export as exported
     from resolvers.audit_rows import Span, head
 
-    async def step(work: Awaitable[T]) -> T:
-        return await work
-
     found = await head(practice)
     if found is None:
         raise click.ClickException("there is no chain with this id")
-    async for piece in exported(Span(practice), found.sequence, format, step):
+    async for piece in exported(Span(practice), found.sequence, format, lambda read: read()):
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
