@@ -146,7 +146,9 @@ TABLE = (
     Limit("idempotency_seconds", 86_400, "seconds", "how long a repeated request gets the first answer"),
     # How much of refused attempts is recorded.
     Limit("denials_seconds", 3_600, "seconds", "of one person and permission in a practice one event; the next counts"),
-    Limit("denials_practice_day", 50, "events", "of refused attempts in a practice's record: nobody fills it with them"),
+    Limit(
+        "denials_practice_day", 50, "events", "of refused attempts in a practice's record: nobody fills it with them"
+    ),
     Limit("denials_remembered", 1_000, "attempts", "of one worker, counted until they are written; some 1 kB for each"),
     # What is answered and kept.
     Limit("errors_returned", 5, "errors", "more than this helps nobody, and makes answers of any size"),

@@ -54,9 +54,7 @@ def sign(chain_id: UUID, sequence: int, hash: str, at: datetime) -> Checkpoint:
     key_id = public_key()["kid"]
     said = {"at": instant(at), "chain": str(chain_id), "hash": hash, "keyId": key_id, "sequence": sequence}
     statement = canonical({**said, "type": TYPE})
-    return Checkpoint(
-        chain_id, sequence, hash, at, key_id, statement.decode(), _base64url(key.sign(statement))
-    )
+    return Checkpoint(chain_id, sequence, hash, at, key_id, statement.decode(), _base64url(key.sign(statement)))
 
 
 def public_key() -> Key:

@@ -50,7 +50,8 @@ class Attempt(NamedTuple):
 
 @dataclass(slots=True)
 class Counted:
-    """How often since the last event, and since when; `who` and `field` are the last ones'. `quiet_until`: no event before that instant."""
+    """How often since the last event, and since when; `who` and `field` are those of the last attempt. `quiet_until`: no
+    event before that instant."""
 
     who: Who
     field: str
@@ -171,9 +172,7 @@ async def _write(
     return found
 
 
-def _quiet_until(
-    attempt: Attempt, last: Sequence[Mapping[str, Any]], most: int, now: datetime
-) -> datetime | None:
+def _quiet_until(attempt: Attempt, last: Sequence[Mapping[str, Any]], most: int, now: datetime) -> datetime | None:
     """Until when the newest events, latest first, forbid another one of this attempt."""
     same = [each for each in last if (each["actor_user_id"], each["permission"]) == attempt[1:]]
     ends = [each["at"] + _pause() for each in same[:1]] + [each["at"] + DAY for each in last[most - 1 : most]]
@@ -193,4 +192,6 @@ async def _record(connection: Connection, attempt: Attempt, counted: Counted, no
         "count": counted.count,
         "since": instant(counted.since),
     }
-    await record(connection, replace(counted.who, now=now), DENIED, About(practice_id=attempt.practice_id), summary, after=after)
+    await record(
+        connection, replace(counted.who, now=now), DENIED, About(practice_id=attempt.practice_id), summary, after=after
+    )

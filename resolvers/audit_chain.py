@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 
 from models.connection import Row
-from models.snapshot import Snapshot, snapshot
+from models.cursors import ReadTransaction, read_transaction
 from operations.checkpoint import Checkpoint
 from operations.record import GENESIS, canonical, hash_of
 from resolvers.audit_rows import AS_TEXT, Head, event
@@ -108,14 +108,16 @@ class Whole:
 async def verify_stored(chain_id: UUID | None, checkpoints: Iterable[Checkpoint] = ()) -> Whole:
     """One chain, or with None all of them, as they are stored at one instant. Raises Bad for the first bad one."""
     kept = _by_chain(checkpoints)
-    async with snapshot() as stored:
-        heads = {str(row["chain_id"]): Head(row["sequence"], row["hash"]) for row in await stored.read(_HEADS, chain_id)}
+    async with read_transaction() as stored:
+        heads = {
+            str(row["chain_id"]): Head(row["sequence"], row["hash"]) for row in await stored.read(_HEADS, chain_id)
+        }
         known = sorted({*heads, *(kept if chain_id is None else [str(chain_id)])})
         return await _follow(stored, chain_id, {key: Chain(key, kept.get(key, {})) for key in known}, heads)
 
 
 async def _follow(
-    stored: Snapshot, chain_id: UUID | None, chains: dict[str, Chain], heads: Mapping[str, Head]
+    stored: ReadTransaction, chain_id: UUID | None, chains: dict[str, Chain], heads: Mapping[str, Head]
 ) -> Whole:
     counted, current = 0, ""
     async for rows in _batches(stored, chain_id):
@@ -132,7 +134,7 @@ async def _follow(
     return Whole(sum(1 for chain in chains.values() if chain.sequence), counted)
 
 
-def _batches(stored: Snapshot, chain_id: UUID | None) -> AsyncIterator[list[Row]]:
+def _batches(stored: ReadTransaction, chain_id: UUID | None) -> AsyncIterator[list[Row]]:
     if chain_id is None:
         return stored.batches(BATCH, _ALL_EVENTS)
     return stored.batches(BATCH, _EVENTS, chain_id)

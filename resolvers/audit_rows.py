@@ -19,12 +19,11 @@ from operations.record import EVENT_COLUMNS
 
 BATCH = 500  # some milliseconds of work: others have their turn in between
 
-_IDS = frozenset(name for name in EVENT_COLUMNS if name == "id" or name.endswith("_id"))
 # Of a time before Christ `to_char` leaves out that it is; null is no event's time, so the hash shows it.
-_AT = """CASE WHEN at >= '0001-01-01Z' THEN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END AS at"""
-AS_TEXT = ", ".join(
-    f"{name}::text" if name in _IDS else _AT if name == "at" else name for name in EVENT_COLUMNS
-)  # `before` and `after` are text already, the way asyncpg reads JSON
+_AT = """CASE WHEN at >= '0001-01-01Z' THEN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END"""
+_TEXT = {"timestamptz": f"{_AT} AS %s", "uuid": "%s::text", "jsonb": "%s::text"}
+JSON = tuple(name for name, kind in EVENT_COLUMNS.items() if kind == "jsonb")
+AS_TEXT = ", ".join(_TEXT.get(kind, "%s").replace("%s", name) for name, kind in EVENT_COLUMNS.items())
 
 _PAGE = f"""
 SELECT {AS_TEXT} FROM audit_events v WHERE v.chain_id = $1 AND v.sequence > $2 AND v.sequence <= $3
@@ -58,9 +57,11 @@ async def head(chain_id: UUID) -> Head | None:
 def event(row: Row) -> dict[str, Any]:
     """Its JSON values by column. Raises JSONDecodeError where JSON was stored that no event ever had."""
     found = dict(row)
-    for side in ("before", "after"):
-        if found[side] is not None:
-            found[side] = orjson.loads(found[side])
+    for name in JSON:
+        if found[name] is not None:
+            found[name] = orjson.loads(found[name])
+    if found["snapshot"] is None:  # as its hash is made: see `event_hash`
+        del found["snapshot"]
     return found
 
 

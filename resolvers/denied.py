@@ -1,4 +1,4 @@
-"""Which refusals are attempts that a practice's record tells: of somebody who sees the place, and asked by themselves."""
+"""Which refusals are attempts that a practice's record tells of: of who sees the place, and asked by themselves."""
 
 from __future__ import annotations
 

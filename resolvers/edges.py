@@ -44,8 +44,9 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`name` as the API has it. `waits`: whether `resolve` is to be awaited. `one` says more of an edge that leads to one row. `at_hand` gives an
-    answer that came with the parent, or None where there is none and it has to be waited for."""
+    """`name` as the API has it. `waits`: whether `resolve` is to be awaited. `one` says more of an edge that leads to
+    one row. `at_hand` gives an answer that came with the parent, or None where there is none and it has to be waited
+    for."""
 
     name: str
     resolve: Resolve
@@ -64,7 +65,9 @@ def edge(parent: type, name: str, at_hand: AtHand | None = None) -> Callable[[Fu
     permission = _required(parent, name)
 
     def register(resolve: Function) -> Function:
-        EDGES[parent, name] = Edge(_named(parent, name), resolve, permission, iscoroutinefunction(resolve), at_hand=at_hand)
+        EDGES[parent, name] = Edge(
+            _named(parent, name), resolve, permission, iscoroutinefunction(resolve), at_hand=at_hand
+        )
         return resolve
 
     return register

@@ -91,9 +91,7 @@ class Guard(FieldExtension):
         answer = next_(source, info, **proof, **arguments)
         return await answer if isawaitable(answer) else answer
 
-    async def _prove(
-        self, context: Context, actor: Actor, field: str, arguments: dict[str, Any]
-    ) -> dict[str, Any]:
+    async def _prove(self, context: Context, actor: Actor, field: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if self.proof == "reach":
             return {"reach": actor.reach(self.permission)}
         place = await self.place(context, arguments)

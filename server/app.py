@@ -23,8 +23,8 @@ from errors import NotFound
 from models.tenancy import NOBODY, acting_for
 from resolvers.execution import Schema
 from resolvers.remembered import Remembered
-from server import graphiql as graphiql_page
 from server import audit_download, health, oauth
+from server import graphiql as graphiql_page
 from server import metrics as metrics_page
 from server.admission import Admission
 from server.answering import Answering

@@ -33,10 +33,14 @@ def audit() -> None:
 
 
 @audit.command(help=VERIFY)
-@click.option("--practice", type=click.UUID, help="Only this practice's chain. A chain of an agent or a user works, too.")
+@click.option(
+    "--practice", type=click.UUID, help="Only this practice's chain. A chain of an agent or a user works, too."
+)
 @click.option("--all", "everything", is_flag=True, help="Every chain.")
 @click.option("--file", "exported", type=FILE, help="An export as JSON Lines, instead of the database.")
-@click.option("--checkpoint", "checkpoints", multiple=True, type=FILE, help="A checkpoint that was kept; several times.")
+@click.option(
+    "--checkpoint", "checkpoints", multiple=True, type=FILE, help="A checkpoint that was kept; several times."
+)
 @click.option("--keys", type=FILE, help="The kept JWK set of the checkpoints' keys; else our own key, from the pepper.")
 def verify(
     practice: UUID | None, everything: bool, exported: Path | None, checkpoints: tuple[Path, ...], keys: Path | None
@@ -58,7 +62,9 @@ def verify(
         sys.exit(1)
 
 
-@audit.command(help="Print a checkpoint of a practice's chain: a signed statement of its last event. Keep it elsewhere.")
+@audit.command(
+    help="Print a checkpoint of a practice's chain: a signed statement of its last event. Keep it elsewhere."
+)
 @click.argument("practice", type=click.UUID)
 def checkpoint(practice: UUID) -> None:
     import orjson

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast

@@ -15,7 +15,7 @@ from models.connection import Row, client
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class ReadTransaction:
     connection: Any  # asyncpg's, which has no types
 
     async def read(self, sql: str, *values: Any) -> list[Row]:
@@ -30,12 +30,12 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot() -> AsyncIterator[Snapshot]:
+async def read_transaction() -> AsyncIterator[ReadTransaction]:
     """What was committed before it began, whatever is committed meanwhile."""
     held = await client().acquire()
     try:
         async with held.connection.transaction(isolation="repeatable_read", readonly=True):
             await held.connection.execute(tenancy.acting().settings(local=True))
-            yield Snapshot(held.connection)
+            yield ReadTransaction(held.connection)
     finally:
         await client().release(held)
