@@ -50,8 +50,8 @@ class Attempt(NamedTuple):
 
 @dataclass(slots=True)
 class Counted:
-    """How often since the last event, and since when; `who` and `field` are those of the last attempt. `quiet_until`: no
-    event before that instant."""
+    """How often since the last event, and since when; `who` and `field` are the last attempt's. `quiet_until`: no event
+    before that instant."""
 
     who: Who
     field: str
@@ -148,11 +148,10 @@ def _who(actor: Actor, practice_id: UUID) -> Who:
 
 
 def _party(actor: Actor, practice_id: UUID) -> Party:
-    """Of those who see a practice: its staff, else the people of its agents, else the platform's."""
-    sides = {seat.held_by for seat in actor.practices.get(practice_id, ())}
-    if "staff" in sides:
+    """Of those who see a practice: its staff, else the platform's operators, else the people of an agent."""
+    if any(seat.held_by == "staff" for seat in actor.practices.get(practice_id, ())):
         return Party.PRACTICE
-    return Party.AGENT if sides else Party.PLATFORM
+    return Party.PLATFORM if actor.operator else Party.AGENT
 
 
 async def _write(

@@ -28,7 +28,7 @@ AS_TEXT = ", ".join(_TEXT.get(kind, "%s").replace("%s", name) for name, kind in 
 _PAGE = f"""
 SELECT {AS_TEXT} FROM audit_events v WHERE v.chain_id = $1 AND v.sequence > $2 AND v.sequence <= $3
 AND ($4::timestamptz IS NULL OR v.at >= $4) AND ($5::timestamptz IS NULL OR v.at < $5)
-ORDER BY v.sequence LIMIT {BATCH}
+ORDER BY v.sequence LIMIT $6
 """  # noqa: S608  (our own text)
 _HEAD = "SELECT sequence, hash FROM audit_heads WHERE chain_id = $1"
 
@@ -74,6 +74,6 @@ async def pages(span: Span, last: int, step: Step) -> AsyncIterator[list[Row]]:
     Between two pages no connection is held: a client may read as slowly as it likes.
     """
     after = 0
-    while page := await step(partial(read, _PAGE, span.chain_id, after, last, span.since, span.until)):
+    while page := await step(partial(read, _PAGE, span.chain_id, after, last, span.since, span.until, BATCH)):
         yield page
         after = page[-1]["sequence"]

@@ -14,9 +14,14 @@ def note(context: Context, permission: str, place: Place, field: str) -> None:
     """After NotPermitted: whoever is hidden the place was refused with NotFound.
 
     Only what concerns one practice, and what staff can be permitted at all: that somebody may not issue an agent's
-    tokens is no practice's business. What the server asks for by itself, to end a subscription, nobody attempted.
+    tokens is no practice's business. What the server asks for by itself, to end a subscription, nobody attempted. A
+    request is one attempt, however many fields it names, and although a refusal is worked out twice
+    (`resolvers/straight.py`).
     """
     if context.actor is None or context.remembered is None or not context.request.attended:
         return
-    if len(place.practices) == 1 and context.policy.roles_holding(permission, "staff"):
+    if len(place.practices) != 1 or not context.policy.roles_holding(permission, "staff"):
+        return
+    if (place.practice, permission) not in context.denied:
+        context.denied.add((place.practice, permission))
         context.remembered.denials.note(context.actor, place.practice, permission, field)

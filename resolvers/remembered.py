@@ -37,8 +37,8 @@ class Kept:
 
 
 class Remembered:
-    """And what is written down a moment later: last uses, and refused attempts. `dsn` and `server_settings` are those of
-    the database that is asked."""
+    """And what is written down a moment later: last uses, and refused attempts. `dsn` and `server_settings` are those
+    of the database that is asked."""
 
     def __init__(self, dsn: str, server_settings: Mapping[str, str] | None = None) -> None:
         self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))

@@ -16,8 +16,8 @@ from schema.page import CURSOR, EDGES, NODES, Page
 
 @strawberry.type(
     description="One change, recorded in the same moment and never altered; or, as `access.denied`, what somebody "
-    "tried and was refused, recorded shortly after. Each event carries the hash of the one before, so that a missing or "
-    "changed event shows."
+    "tried and was refused, recorded shortly after. Each event carries the hash of the one before, so that a missing "
+    "or changed event shows."
 )
 class AuditEvent(Node):
     at: datetime = field(description="When it happened.")
