@@ -45,9 +45,8 @@ async def test_a_practice_gets_a_signed_statement_of_where_its_record_stands(tow
     found = (await elm.owner.ask(CHECKPOINT, id=elm.id))["auditCheckpoint"]
     key, last = await published(town), (await events())[-1]
     said = orjson.loads(found["statement"])
-    Ed25519PublicKey.from_public_bytes(decoded(key["x"])).verify(
-        decoded(found["signature"]), found["statement"].encode()
-    )
+    public, signature = Ed25519PublicKey.from_public_bytes(decoded(key["x"])), decoded(found["signature"])
+    public.verify(signature, found["statement"].encode())
     assert said == {
         "type": "sparekey-audit-checkpoint-1",
         "chain": elm.id,
@@ -80,11 +79,7 @@ def test_the_key_follows_from_the_pepper_and_from_nothing_else() -> None:
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     assert decoded(public_key()["x"]) == public
     assert public_key() == public_key()
-    assert {name: public_key()[name] for name in ("kty", "crv", "use")} == {
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "use": "sig",
-    }
+    assert (public_key()["kty"], public_key()["crv"], public_key()["use"]) == ("OKP", "Ed25519", "sig")
     pepper.use(b"q" * 32)
     assert decoded(public_key()["x"]) != public
     pepper.use(PEPPER)
@@ -99,6 +94,14 @@ def test_a_keys_name_is_its_thumbprint() -> None:
 
 def spoilt(content: dict[str, str], **parts: str) -> bytes:
     return orjson.dumps(content | parts)
+
+
+def is_read(content: bytes, keys: list[checkpoint.Key]) -> bool:
+    try:
+        read(content, keys)
+    except CheckpointInvalid:
+        return False
+    return True
 
 
 def test_what_is_not_a_checkpoint_of_this_key_is_refused() -> None:
@@ -121,11 +124,9 @@ def test_what_is_not_a_checkpoint_of_this_key_is_refused() -> None:
         "an unknown key": (spoilt(content), [other]),
         "no key": (spoilt(content), []),
     }
-    for what, (given, known) in refused.items():
-        with pytest.raises(CheckpointInvalid):
-            read(given, known)
-            pytest.fail(what)
-    assert read(orjson.dumps({"statement": strange.statement, "signature": strange.signature}), [*keys, other])
+    accepted = [what for what, (given, known) in refused.items() if is_read(given, known)]
+    assert accepted == []
+    assert is_read(orjson.dumps({"statement": strange.statement, "signature": strange.signature}), [*keys, other])
 
 
 def test_something_else_that_the_key_signed_is_no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
