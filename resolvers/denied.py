@@ -18,10 +18,10 @@ def note(context: Context, permission: str, place: Place, field: str) -> None:
     request is one attempt, however many fields it names, and although a refusal is worked out twice
     (`resolvers/straight.py`).
     """
-    if context.actor is None or context.remembered is None or not context.request.attended:
+    if len(place.practices) != 1 or context.actor is None or context.remembered is None:
         return
-    if len(place.practices) != 1 or not context.policy.roles_holding(permission, "staff"):
-        return
-    if (place.practice, permission) not in context.denied:
-        context.denied.add((place.practice, permission))
+    attempt = (place.practice, permission)
+    known = attempt in context.denied or not context.request.attended
+    if not known and context.policy.roles_holding(permission, "staff"):
+        context.denied.add(attempt)
         context.remembered.denials.note(context.actor, place.practice, permission, field)
