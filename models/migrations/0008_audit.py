@@ -9,7 +9,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0006_life")]
+    dependencies = [("models", "0007_as_of")]
 
     operations = [
         ops.AddIndex(
