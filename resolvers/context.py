@@ -74,6 +74,7 @@ class Context:
     stored_policy: Stored | None = None  # sets that were in force earlier
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
+    denied: set[tuple[UUID, str]] = field(default_factory=set)  # by practice and permission; noted once a request
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import limits
 from authz.actor import Place
-from errors import InvalidInput, NotFound, Refusal
+from errors import InvalidInput, NotFound, NotPermitted, Refusal
 from models.connection import Row, read
 from models.identifier import parse
-from resolvers import invited, objects, places
+from resolvers import denied, invited, objects, places
 from resolvers.context import Context
 from schema.node import Node
 
@@ -77,7 +77,12 @@ async def _load(context: Context, key: UUID, kind: str) -> Node | None:
     row = await context.the(kind, key)
     permission, place = _of_invitation(row) if kind == "invitation" else _RULES[kind]
     if context.actor is not None and permission is not None:
-        context.actor.access(permission, await place(context, row))
+        where = await place(context, row)
+        try:
+            context.actor.access(permission, where)
+        except NotPermitted:
+            denied.note(context, permission, where, "node")
+            raise
     return _object(context, kind, row)
 
 

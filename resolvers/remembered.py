@@ -14,6 +14,7 @@ import limits
 from authz.actor import Actor
 from models.freshness import Freshness
 from models.memory import Changes, Memory
+from operations.denials import Denials
 from operations.last_use import LastUses
 from resolvers.inforce import InForce
 
@@ -36,13 +37,15 @@ class Kept:
 
 
 class Remembered:
-    """`dsn` and `server_settings` are those of the database that is asked."""
+    """And what is written down a moment later: last uses, and refused attempts. `dsn` and `server_settings` are those
+    of the database that is asked."""
 
     def __init__(self, dsn: str, server_settings: Mapping[str, str] | None = None) -> None:
         self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))
         self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
         self.changes = Changes(self.actors, self.answers)
         self.uses = LastUses()
+        self.denials = Denials()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
     async def confirm(self) -> bool:
@@ -51,4 +54,5 @@ class Remembered:
 
     async def close(self) -> None:
         await self.uses.close()
+        await self.denials.close()
         await self.freshness.close()

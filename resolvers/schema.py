@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers import pages, relations  # noqa: F401  (they register the edges)
+from resolvers import audit, pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
 from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema

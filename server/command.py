@@ -1,4 +1,4 @@
-"""The command `sparekey`: serve, doctor, walk, operator, policy, documents, accept, limits."""
+"""The command `sparekey`: serve, doctor, walk, operator, policy, documents, audit, accept, limits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ try:
 except ValueError as invalid:  # limits.LimitInvalid, which cannot be named while its module cannot be imported
     sys.exit(f"Error: {invalid}")
 
+from server.audit_command import audit
 from server.doctor_command import doctor
 from server.documents_command import documents
 from server.policy_command import policy
@@ -28,6 +29,7 @@ def main() -> None:
 
 main.add_command(policy)
 main.add_command(documents)
+main.add_command(audit)
 main.add_command(doctor)
 
 

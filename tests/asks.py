@@ -67,6 +67,7 @@ EDGES = {
     "Practice.engagements": ("practice", "engagements { totalCount }"),
     "Practice.invitations": ("practice", "invitations { id }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
+    "Practice.auditCheckpoint": ("practice", "auditCheckpoint { sequence }"),
     "Agent.members": ("agent", "members { totalCount }"),
     "Agent.invitations": ("agent", "invitations { id }"),
     "Agent.apiKeys": ("agent", "apiKeys(live: false) { id }"),

@@ -132,6 +132,7 @@ WAYS = {
     "Practice.engagements": ("practice", "engagements { totalCount }", "scheduler", "manager"),
     "Practice.invitations": ("practice", "invitations { id }", "scheduler", "manager"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
+    "Practice.auditCheckpoint": ("practice", "auditCheckpoint { sequence }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),
     "Agent.invitations": ("agent", "invitations { id }", "manager", "member"),
     "Agent.tokens": ("agent", "tokens { id }", "manager", "member"),

@@ -127,7 +127,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         "Query.accessAsOf.practiceId",
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Query.previewRoles.engagementId",
-        "Practice.auditEvents.engagementId",
+        *("Practice.auditEvents.engagementId", "Practice.auditEvents.actorUserId"),
         *("AddStaffInput.practiceId", "SetStaffRolesInput.staffId", "AgentInput.agentId", "InviteMemberInput.agentId"),
         "CancelInvitationInput.invitationId",
         *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),

@@ -140,6 +140,7 @@ def test_permissions_of_fields_are_printed() -> None:
         ("Practice", "engagements"): "engagements.read",
         ("Practice", "invitations"): "staff.read",
         ("Practice", "auditEvents"): "audit.read",
+        ("Practice", "auditCheckpoint"): "audit.read",
         ("Agent", "apiKeys"): "api_keys.manage",
         ("Agent", "members"): "members.read",
         ("Agent", "invitations"): "members.read",
