@@ -49,14 +49,15 @@ class Subscription:
                 yield _later(event)
 
     @strawberry.subscription(
-        description="For the practice's staff page: each engagement of the practice to which something happens from "
-        "now on, as it then is. Subscribe first, then ask for the page, so that nothing is lost between the two.",
+        description="For the practice's staff page: each engagement of the practice to which something happens, "
+        "as it then is. It begins with those of the last ten seconds: what happens between asking for the page and "
+        "subscribing is not lost.",
         extensions=requires("engagements.read", places.own_practice),
     )
     async def engagement_changed(
         self, info: strawberry.Info, access: Access, practice_id: PracticeId
     ) -> AsyncGenerator[Engagement, None]:
-        async with aclosing(sources.engagements(access.place.practice)) as events:
+        async with aclosing(sources.engagements(context_of(info), access.place.practice)) as events:
             async for event in events:
                 yield _later(event)
 

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import limits
@@ -31,13 +31,15 @@ from schema.engagement import Engagement
 from schema.kinds import TokenStatus
 
 MOST = 200  # read at once: a source that has much to tell is asked for one event at a time
+# A page is asked for, and then what changes on it, or the other way round: what happened in between is told.
+BEFORE = timedelta(seconds=10)
 
 _FEED_END = "SELECT number FROM change_heads WHERE agent_id = $1"
 _FEED = """
 SELECT number AS change_number, at AS change_at, type AS change_type, engagement_id
 FROM agent_changes WHERE agent_id = $1 AND number > $2 ORDER BY number LIMIT $3
 """
-_RECORD_END = "SELECT sequence AS number FROM audit_heads WHERE chain_id = $1"
+_RECORD_THEN = "SELECT sequence FROM audit_events WHERE chain_id = $1 AND at < $2 ORDER BY sequence DESC LIMIT 1"
 _RECORD = """
 SELECT sequence, engagement_id FROM audit_events WHERE chain_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 """
@@ -83,7 +85,8 @@ async def feed(agent_id: UUID, after: str | None) -> AsyncGenerator[Event, None]
     Raises InvalidInput.
     """
     with listening().to(f"agent {agent_id}") as woken:
-        end = await _end(_FEED_END, agent_id)
+        found = await read(_FEED_END, agent_id)
+        end = found[0]["number"] if found else 0
         told = end if after is None else changes.place_of(agent_id, after)
         changes.refuse_ahead(told, end)
         while True:
@@ -96,11 +99,13 @@ async def feed(agent_id: UUID, after: str | None) -> AsyncGenerator[Event, None]
                 await woken.wait()
 
 
-async def engagements(practice_id: UUID) -> AsyncGenerator[Event, None]:
+async def engagements(context: Context, practice_id: UUID) -> AsyncGenerator[Event, None]:
     """Each engagement of the practice about which there is something new in the practice's record. What happens to one
     several times between two looks is told once."""
+    since = context.request.now - BEFORE
     with listening().to(f"practice {practice_id}") as woken:
-        told = await _end(_RECORD_END, practice_id)
+        found = await read(_RECORD_THEN, practice_id, since)
+        told = found[0]["sequence"] if found else 0
         while True:
             woken.clear()
             rows = await read(_RECORD, practice_id, told, MOST)
@@ -135,9 +140,3 @@ async def _woken_or(woken: asyncio.Event, moment: datetime, clock: Callable[[], 
         with suppress(TimeoutError):
             async with asyncio.timeout(min(left, limits.of("watch_milliseconds") / 1000)):
                 await woken.wait()
-
-
-async def _end(statement: str, key: UUID) -> int:
-    """The last number that was given; 0 where there is none yet."""
-    rows = await read(statement, key)
-    return rows[0]["number"] if rows else 0
