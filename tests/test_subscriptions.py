@@ -12,7 +12,6 @@ from graphql import parse
 
 from models import AgentMember, ConnectToken, StaffMember
 from models.connection import listening
-from models.listening import NAME
 from resolvers import subscription
 from resolvers.context import Context, Sessions, open_context
 from resolvers.credential import Kind, of_secret
@@ -24,6 +23,7 @@ from tests.socket_door import Peer, socket
 from tests.stored import as_owner
 from tests.test_changes import FEED
 from tests.test_event_stream import SOON, Stream, codes, streamed
+from tests.test_listening import KILL
 from tests.town import START, Agency, Client, House, Town, wrong
 
 CHANGED = (
@@ -229,7 +229,6 @@ async def test_while_nothing_is_heard_nothing_is_missed(
     town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any]
 ) -> None:
     """The connection that listens is ended from outside, again and again, while things happen."""
-    kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{NAME}'"
     start = (await acme.admin.ask(FEED, agent=acme.id))["cursor"]
     async with served(town) as port:
         feed = watching(port, acme.admin, CHANGED, agent=acme.id, after=start)
@@ -237,11 +236,11 @@ async def test_while_nothing_is_heard_nothing_is_missed(
         async with feed as partner, page as staff:
             await told(staff)
             for turn in range(4):
-                await as_owner(kill)
+                await as_owner(KILL)
                 role = "auditor" if turn % 2 else "biller"
                 engagement = (await elm_street.owner.set_roles(engagement, role))["engagement"]
                 if turn == 2:
-                    await as_owner(kill)
+                    await as_owner(KILL)
                 async with asyncio.timeout(2):
                     assert (await told(partner))["type"] == "engagement.roles_set"
                     assert (await told(staff))["version"] == engagement["version"]
