@@ -51,6 +51,18 @@ async def engaged(town: Town, house: House, agent: Agency, ref: str | None = Non
     return found
 
 
+async def something_happens(town: Town, house: House, engagement: dict[str, Any], agent: Agency) -> None:
+    """To this engagement; in its record and in the feed, and nowhere else."""
+    about = About(UUID(house.id), UUID(agent.id), UUID(engagement["id"]))
+    by = Who("Somebody", None, Party.PRACTICE, town.policy.digest, town.clock.now)
+
+    async def work(connection: Connection) -> None:
+        await record_all(connection, [Event(by, "test.noted", about, "a note")])
+        await asyncio.sleep(0.001)
+
+    await unit_of_work(work)
+
+
 async def test_every_change_of_every_client_comes_once_in_its_order_and_says_where_things_stand_now(
     town: Town, elm_street: House, acme: Agency
 ) -> None:
@@ -122,24 +134,17 @@ def _packed(text: str) -> str:
 
 
 async def test_of_many_writers_at_once_the_numbers_have_no_gap_and_a_reader_sees_them_in_order(
-    town: Town, elm_street: House, acme: Agency
+    town: Town, elm_street: House, acme: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight connections, two practices, one agent; a follower looks all the while."""
+    """Eight connections, two practices, one agent; a follower looks all the while, at a few at once."""
+    monkeypatch.setattr(sources, "MOST", 3)
     harbour = await town.practice("Harbour Counselling", "SHARED_OFFICE_MEMBER")
     places = [(house, await town.engage(house, acme)) for house in (elm_street, harbour)]
     writers, each = 8, 6
 
     async def write(number: int) -> None:
         for _ in range(each):
-            house, engagement = places[number % 2]
-            about = About(UUID(house.id), UUID(acme.id), UUID(engagement["id"]))
-            by = Who("Somebody", None, Party.PRACTICE, town.policy.digest, town.clock.now)
-
-            async def work(connection: Connection, about: About = about, by: Who = by) -> None:
-                await record_all(connection, [Event(by, "test.noted", about, "a note")])
-                await asyncio.sleep(0.001)
-
-            await unit_of_work(work)
+            await something_happens(town, *places[number % 2], acme)
 
     writing = asyncio.gather(*(write(number) for number in range(writers)))
     seen = []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from graphql import parse
 
-from models import AgentMember, ConnectToken, StaffMember
+from models import AgentMember, ConnectToken, Engagement, StaffMember
 from models.connection import listening
 from resolvers import subscription
 from resolvers.context import Context, Sessions, open_context
@@ -21,7 +22,7 @@ from tests import http_door
 from tests.callers import CALLERS, World
 from tests.socket_door import Peer, socket
 from tests.stored import as_owner
-from tests.test_changes import FEED
+from tests.test_changes import FEED, something_happens
 from tests.test_event_stream import SOON, Stream, codes, streamed
 from tests.test_listening import KILL
 from tests.town import START, Agency, Client, House, Town, wrong
@@ -97,6 +98,7 @@ async def test_without_a_cursor_only_what_is_new_is_told_and_a_wrong_one_ends_it
 ) -> None:
     async with served(town) as port, streamed(port, CHANGED, {"agent": acme.id}, cookie=acme.admin.reference) as stream:
         await listened(f"agent {acme.id}")
+        await asyncio.sleep(0.1)  # it looks where the feed ends
         await elm_street.owner.revoke(engagement)
         assert (await streamed_event(stream))["type"] == "engagement.ended"
         async with watching(port, acme.admin, CHANGED, agent=acme.id, after="nonsense") as peer:
@@ -130,6 +132,23 @@ async def test_the_staff_page_is_told_of_its_practices_engagements_and_of_no_oth
             assert await other.is_well()  # and was told nothing of Elm Street
     assert seen["roles"] == [{"role": {"key": "biller"}}]
     assert (seen["version"], seen["agent"], seen["externalRef"]) == (2, {"legalName": "ACME Billing"}, None)
+
+
+@quickly
+async def test_what_is_told_is_what_it_is_at_that_moment(
+    town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any]
+) -> None:
+    await Engagement.all().update(expires_at=START + timedelta(seconds=30))
+    start = (await acme.admin.ask(FEED, agent=acme.id))["cursor"]
+    async with served(town) as port:
+        feed = watching(port, acme.admin, CHANGED, agent=acme.id, after=start)
+        page = watching(port, elm_street.owner, ENGAGEMENTS, practice=elm_street.id)
+        async with feed as partner, page as staff:
+            assert (await told(staff))["status"] == "AWAITING_ROLES"
+            await listened(f"agent {acme.id}")
+            town.clock.advance(seconds=30)
+            await something_happens(town, elm_street, engagement, acme)
+            assert (await told(staff))["status"] == (await told(partner))["status"] == "EXPIRED"
 
 
 @quickly
