@@ -15,7 +15,8 @@ import pytest
 from authz.life import Party
 from models import AgentMember, Engagement
 from models.asyncpg_client import AsyncpgClient
-from models.connection import Connection, read
+from models.connection import Connection, listening, read
+from models.listening import CHANNEL
 from models.tenancy import Acting, acting_for
 from models.unit_of_work import unit_of_work
 from operations.record import About, Event, Who, record_all
@@ -147,18 +148,60 @@ async def test_of_many_writers_at_once_the_numbers_have_no_gap_and_a_reader_sees
             await something_happens(town, *places[number % 2], acme)
 
     writing = asyncio.gather(*(write(number) for number in range(writers)))
-    seen = []
-    beginning = (await feed(acme, first=1))["changes"][0]["cursor"]
-    async with aclosing(sources.feed(UUID(acme.id), beginning)) as events, asyncio.timeout(10):
-        async for event in events:
-            assert isinstance(event, FeedGrew)
-            seen.append(event.row["change_number"])
-            if len(seen) == writers * each + 1:
-                break
+    seen = await followed(acme, writers * each + 1)
     await writing
     assert seen == list(range(2, writers * each + 3))
     heads = await rows("SELECT number FROM change_heads")
     assert [head["number"] for head in heads] == [seen[-1]]
+
+
+async def connected() -> None:
+    """Wait until this process hears: from then on nobody is woken for no reason."""
+    with listening().to("nobody") as woken:
+        while not woken.is_set():
+            await rows(f"SELECT pg_notify('{CHANNEL}', 'nobody')")
+            await asyncio.sleep(0.01)
+
+
+async def followed(agent: Agency, number: int) -> list[int]:
+    """So many numbers of the feed, from its second on."""
+    beginning = (await feed(agent, first=1))["changes"][0]["cursor"]
+    seen: list[int] = []
+    async with aclosing(sources.feed(UUID(agent.id), beginning)) as events, asyncio.timeout(5):
+        while len(seen) < number:
+            event = await anext(events)
+            assert isinstance(event, FeedGrew)
+            seen.append(event.row["change_number"])
+    return seen
+
+
+async def test_more_than_is_read_at_once_is_told_without_anything_new(
+    town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MOST", 2)
+    for _ in range(4):
+        await something_happens(town, elm_street, engagement, acme)
+    await connected()
+    assert await followed(acme, 4) == [2, 3, 4, 5]
+
+
+async def test_what_is_committed_during_a_look_is_seen_by_the_next_one(
+    town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Any] = []
+
+    async def slowly(sql: str, *values: Any) -> Any:
+        found = await read(sql, *values)
+        if "agent_changes" in sql and not looks:
+            looks.append(found)
+            await something_happens(town, elm_street, engagement, acme)
+            await asyncio.sleep(0.1)  # it is told meanwhile
+        return found
+
+    monkeypatch.setattr(sources, "read", slowly)
+    await connected()
+    assert await followed(acme, 1) == [2]
+    assert looks == [[]]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests import http_door
 from tests.callers import CALLERS, World
 from tests.socket_door import Peer, socket
 from tests.stored import as_owner
-from tests.test_changes import FEED, something_happens
+from tests.test_changes import FEED, connected, something_happens
 from tests.test_event_stream import SOON, Stream, codes, streamed
 from tests.test_listening import KILL
 from tests.town import START, Agency, Client, House, Town, wrong
@@ -118,6 +118,7 @@ async def test_the_staff_page_is_told_of_its_practices_engagements_and_of_no_oth
     town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any]
 ) -> None:
     harbour = await town.practice("Harbour Counselling", "SHARED_OFFICE_MEMBER")
+    await town.staff(harbour, elm_street.owner.email, "manager")  # who therefore may see both
     async with served(town) as port:
         stream = streamed(port, ENGAGEMENTS, {"practice": elm_street.id}, cookie=elm_street.owner.reference)
         async with stream as page, watching(port, harbour.owner, ENGAGEMENTS, practice=harbour.id) as other:
@@ -175,6 +176,7 @@ async def test_a_token_that_is_over_says_so_at_once(town: Town, acme: Agency, en
     token = await ConnectToken.get(letters=letters)
     if end == "over":
         town.clock.advance(minutes=10)
+    await connected()
     async with served(town) as port, watching(port, acme.admin, TOKEN, token=str(token.id)) as peer:
         if end != "over":
             assert (await told(peer))["status"] == "ISSUED"
