@@ -145,6 +145,8 @@ class Context:
 
     async def clients(self, agent_id: UUID) -> frozenset[UUID]:
         """The practices whose staff the caller is and that engaged this agent, now or earlier."""
+        if not self._staffed():
+            return frozenset()
         if "clients" not in self.rows:
             self.rows["clients"] = DataLoader(load_fn=self._load_clients)
         found = await self.rows["clients"].load(agent_id)
@@ -257,11 +259,11 @@ class Context:
         return self.policy
 
     async def _load_clients(self, agents: list[UUID]) -> list[Row | None]:
-        if self.actor is None:
-            return [None for _ in agents]
-        staffed = [practice for practice in self.actor.practices if self.actor.roles_at(practice)]
-        rows = await read(_CLIENTS, agents, staffed)
-        return in_order(agents, rows, "agent_id")
+        return in_order(agents, await read(_CLIENTS, agents, self._staffed()), "agent_id")
+
+    def _staffed(self) -> list[UUID]:
+        """The practices in which the caller has a role on the staff."""
+        return [practice for practice in self.actor.practices if self.actor.roles_at(practice)] if self.actor else []
 
 
 async def open_context(

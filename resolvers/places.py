@@ -34,6 +34,11 @@ async def practice(context: Context, arguments: Arguments) -> Place:
     return Place(frozenset({_id(arguments, "practice_id")}))
 
 
+async def own_practice(context: Context, arguments: Arguments) -> Place:
+    """Outsiders who work in the practice do not see who else does."""
+    return Place(frozenset({_id(arguments, "practice_id")}), party_only=True)
+
+
 async def agent(context: Context, arguments: Arguments) -> Place:
     """An agent is seen from within, and by the staff of practices that engaged it."""
     return await around_agent(context, _id(arguments, "agent_id"))

@@ -12,6 +12,7 @@ from resolvers.execution import Schema
 from resolvers.factors import FactorMutation
 from resolvers.identity import IdentityMutation
 from resolvers.invitations import InvitationMutation
+from resolvers.live import Subscription
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
@@ -44,6 +45,7 @@ class Mutation(
 schema = Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, StaffMember, User],
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS),

@@ -131,7 +131,10 @@ class RevocationReceipt:
     roles_removed: list[strawberry.ID] = field(description="The keys of the roles it held.")
     members_cut: int = field(description="How many of the agent's people lost the practice.")
     api_keys_cut: int = field(description="How many API keys lost the practice.")
-    subscriptions_closed: int = field(description="How many open subscriptions were closed.")
+    subscriptions_closed: int = field(
+        description="How many open subscriptions the revocation itself closed. They are not counted, so it is 0: each "
+        "ends by itself within a second, wherever it is open."
+    )
     tokens_cancelled: int = field(description="How many unused connect tokens were cancelled.")
     duties: list[str] = field(
         description="What the agent still owes, in plain words: to return or destroy health information, for example."

@@ -37,6 +37,7 @@ PLACES = {
     "person_event": ("stranger", "unknown"),
 }
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
+CHANGES = "query ($id: ID!) { changes(agentId: $id) { __typename changes { type } } }"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
 AS_OF = 'query ($id: ID!) { accessAsOf(practiceId: $id, at: "2026-11-23T12:00:00Z") { engagement { id } } }'
 PREVIEW = 'query ($id: ID!) { previewRoles(engagementId: $id, roles: ["manager"]) { __typename needsStepUp } }'
@@ -163,6 +164,7 @@ def _reads(world: World) -> Iterator[Ask]:
     yield from _of_each_place(world, "explainAccess", "engagement", EXPLAIN)
     yield from _of_each_place(world, "accessAsOf", "practice", AS_OF)
     yield from _of_each_place(world, "previewRoles", "engagement", PREVIEW)
+    yield from _of_each_place(world, "changes", "agent", CHANGES)
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:
@@ -214,7 +216,7 @@ def guarded_edges() -> Iterator[tuple[str, str]]:
     for type_ in build_schema(schema.as_str()).type_map.values():
         for name, field in getattr(type_, "fields", {}).items():
             for directive in getattr(field.ast_node, "directives", ()) or ():
-                if directive.name.value == "requires" and type_.name not in ("Query", "Mutation"):
+                if directive.name.value == "requires" and type_.name not in ("Query", "Mutation", "Subscription"):
                     yield f"{type_.name}.{name}", str(getattr(directive.arguments[0].value, "value", ""))
 
 

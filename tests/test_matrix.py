@@ -128,6 +128,13 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Query.previewRoles.engagementId",
         *("Practice.auditEvents.engagementId", "Practice.auditEvents.actorUserId"),
+        "Query.changes.agentId",
+        # Those of `tests/test_subscriptions.py`.
+        *(
+            "Subscription.tokenChanged.tokenId",
+            "Subscription.engagementChanged.practiceId",
+            "Subscription.changed.agentId",
+        ),
         *("AddStaffInput.practiceId", "SetStaffRolesInput.staffId", "AgentInput.agentId", "InviteMemberInput.agentId"),
         "CancelInvitationInput.invitationId",
         *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),

@@ -22,7 +22,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 
 from authz import life
-from schema import agent, inputs, invitation, kinds, policy, practice, problem, results
+from schema import agent, change, inputs, invitation, kinds, policy, practice, problem, results
 from schema.handlers import HANDLERS
 from schema.node import Node
 from schema.person import Viewer
@@ -54,6 +54,7 @@ def _every_type() -> strawberry.Schema:
         "practices": practice.PracticeConnection,
         "agents": agent.AgentConnection,
         "policy": policy.Policy,
+        "changes": change.ChangePage,
     }
     query = create_type("Query", [_field(name, type_) for name, type_ in offered.items()])
     answers = [_field(f"gives{name}", union) for name, union in RESULTS.items()]
