@@ -143,6 +143,9 @@ TABLE = (
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),
     Limit("step_up_seconds", 600, "seconds", "how recent the last authentication is for a sensitive grant"),
     Limit("idempotency_seconds", 86_400, "seconds", "how long a repeated request gets the first answer"),
+    # What nobody asks for.
+    Limit("sweep_seconds", 60, "seconds", "how late an event tells what time alone brought about"),
+    Limit("sweep_engagements", 20_000, "engagements", "looked at in one go, after a change of the policy's periods"),
     # What is answered and kept.
     Limit("errors_returned", 5, "errors", "more than this helps nobody, and makes answers of any size"),
     Limit("message_characters", 300, "characters", "an error's message may repeat a name of the document"),

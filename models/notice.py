@@ -35,4 +35,7 @@ class NextLook(Model):
 
     class Meta:
         table = "next_looks"
-        indexes = (Index(name="next_looks_in_order", fields=("rules", "look_at")),)
+        indexes = (
+            Index(name="next_looks_in_order", fields=("look_at",)),
+            Index(name="next_looks_by_rules", fields=("rules",)),
+        )

@@ -40,6 +40,7 @@ class Review(Model):
         constraints = (
             UniqueConstraint(name="reviews_one_open", fields=("engagement_id",), condition="decided_at IS NULL"),
             CheckConstraint(
-                name="reviews_decided_as_a_whole", check="num_nulls(decided_at, decided_by_id, decision, due_on) IN (0, 4)"
+                name="reviews_decided_as_a_whole",
+                check="num_nulls(decided_at, decided_by_id, decision, due_on) IN (0, 4)",
             ),
         )

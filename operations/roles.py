@@ -18,7 +18,7 @@ from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import engagement_change
 from operations.facts import Held, hold_to_change
-from operations.granting import known_roles, refuse_together, refuse_ungrantable, step_up
+from operations.granting import known_roles, refuse_own_agent, refuse_together, refuse_ungrantable, step_up
 from operations.idempotency import Answer, Request, once
 from operations.step_up import require_recent
 
@@ -73,7 +73,7 @@ async def confirm_roles(access: Access, engagement_id: UUID, expected_version: i
         held = await hold_to_change(connection, access, engagement_id, expected_version)
         pending = tuple(grant for grant in held.grants if grant.confirmed_at is None)
         if pending:
-            _refuse_own_agent(access, held, [grant.role for grant in pending])
+            refuse_own_agent(access, held.agent_id, [grant.role for grant in pending])
             require_recent(access)
             kept = {grant.role: grant.expires_at for grant in held.grants}
             change = _Change(kept, (), (), pending)
@@ -139,7 +139,9 @@ def _refuse(
 
 def _refuse_for_agent(access: Access, held: Held, change: _Change, touched: Sequence[Role]) -> None:
     kind = access.policy.agents.get(held.row["agent_kind"])
-    _refuse_own_agent(access, held, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)])
+    refuse_own_agent(
+        access, held.agent_id, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)]
+    )
     for role in change.added:
         if kind is None or role.key not in kind.roles:
             title = kind.title.lower() if kind else "agent of this kind"
@@ -147,16 +149,16 @@ def _refuse_for_agent(access: Access, held: Held, change: _Change, touched: Sequ
     refuse_ungrantable(access, touched, "agent", kind.ceiling if kind else frozenset())
 
 
-def _refuse_own_agent(access: Access, held: Held, changed: Sequence[str]) -> None:
-    if changed and held.agent_id in access.actor.agents:
-        raise RoleNotGrantable(changed[0], "nobody changes the roles of an agent they belong to")
+async def take_away(connection: Connection, access: Access, grants: Sequence[Grant]) -> None:
+    """Removed grants stay as history."""
+    removed = RoleGrant.filter(id__in=[UUID(grant.id) for grant in grants]).using_db(connection)
+    await removed.update(removed_at=access.now, removed_by_id=access.actor.user_id)
 
 
 async def _apply(connection: Connection, access: Access, held: Held, change: _Change) -> None:
     by = access.actor.user_id
-    removed = [UUID(grant.id) for grant in change.removed]
     confirmed = [UUID(grant.id) for grant in change.confirmed]
-    await RoleGrant.filter(id__in=removed).using_db(connection).update(removed_at=access.now, removed_by_id=by)
+    await take_away(connection, access, change.removed)
     await RoleGrant.filter(id__in=confirmed).using_db(connection).update(confirmed_at=access.now, confirmed_by_id=by)
     for role in change.added:
         confirmed_by = by if _is_owner(access) or not role.sensitive else None

@@ -15,6 +15,7 @@ from resolvers.invitations import InvitationMutation
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
+from resolvers.reviews import ReviewMutation
 from resolvers.sessions import SessionMutation
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
@@ -22,6 +23,7 @@ from schema.audit import AuditEvent
 from schema.handlers import HANDLERS
 from schema.invitation import Invitation
 from schema.person import StaffMember, User
+from schema.review import Review
 from schema.scalars import SCALARS
 
 
@@ -32,6 +34,7 @@ class Mutation(
     OrganisationMutation,
     InvitationMutation,
     AccessMutation,
+    ReviewMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,
@@ -42,7 +45,7 @@ class Mutation(
 schema = Schema(
     query=Query,
     mutation=Mutation,
-    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, StaffMember, User],
+    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, Review, StaffMember, User],
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

@@ -103,6 +103,9 @@ class Engagement(Node):
         "What the agent can do in the practice right now, its ceiling and agreement counted in; empty unless ACTIVE."
     )
     agreement: Agreement = edge("The agreement that covers it, or that it waits for.")
+    next_review_on: date | None = edge(
+        "The day (UTC) by which the practice has to review it; null where there is nothing to review."
+    )
     previous: Engagement | None = edge(
         "The one between the same two that ended before this one began; null for the first. Nothing is inherited."
     )

@@ -20,12 +20,17 @@ from schema.person import StaffMemberConnection
 
 if TYPE_CHECKING:
     from schema.invitation import Invitation
+    from schema.review import Review
 
 OfEngagement = Annotated[
     strawberry.ID | None,
     strawberry.argument(description="Only events that concern this engagement; all when left out."),
 ]
 Since = Annotated[datetime | None, strawberry.argument(description="Only events at or after this instant.")]
+Open = Annotated[
+    bool | None,
+    strawberry.argument(description="True: those that wait for a decision. False: those that were decided."),
+]
 Until = Annotated[datetime | None, strawberry.argument(description="Only events before this instant.")]
 
 
@@ -42,6 +47,10 @@ async def _audit_events(
 ) -> Any:
     page = {"first": first, "after": after, "last": last, "before": before}
     return await follow(root, info, **page, engagement_id=engagement_id, since=since, until=until)
+
+
+async def _reviews(root: Any, info: strawberry.Info, open: Open = True) -> Any:
+    return await follow(root, info, open=open)
 
 
 @strawberry.type(description="A therapy practice. It lets agents in, says what they can do, and takes it back.")
@@ -61,6 +70,12 @@ class Practice(Node):
         "Its arrangements with outside agents, in the order in which they began, the ended ones included.",
         requires="engagements.read",
         resolver=engagements_by_status,
+    )
+    reviews: list[Annotated[Review, strawberry.lazy("schema.review")]] = edge(
+        "The reviews of its agents' access: the open ones by the day on which they are due, or the last 100 decided "
+        "ones, the newest first.",
+        requires="agents.review",
+        resolver=_reviews,
     )
     audit_events: AuditEventConnection = edge(
         "Everything that was changed in the practice, the oldest first: use `last` for the newest.",

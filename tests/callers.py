@@ -25,6 +25,7 @@ from models import (
     Engagement,
     Factor,
     PasskeyChallenge,
+    Review,
     Session,
     StaffMember,
     User,
@@ -101,6 +102,7 @@ async def build(town: Town) -> World:
     await _engage_all(world, houses, agents)
     await _name_callers(world, houses, agents)
     await _people(world, houses, agents)
+    await _reviews(world)
     await _invitations(world, houses, agents)
     await _events(world)
     await _factors(world)
@@ -217,6 +219,13 @@ async def _people(world: World, houses: dict[str, House], agents: dict[str, Agen
         world.ids[f"api_key {place}"] = (await made(agents[place], "tokens.read"))["id"]
     removed = await StaffMember.get(practice_id=houses["own"].id, user_id=world.callers["removed"].user_id)
     world.ids["staff removed"] = str(removed.id)
+
+
+async def _reviews(world: World) -> None:
+    """The open review of each engagement."""
+    for place in (*WAYS, "other"):
+        review = await Review.get(engagement_id=world.ids[f"engagement {place}"], decided_at=None)
+        world.ids[f"review {place}"] = str(review.id)
 
 
 async def _invitations(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:

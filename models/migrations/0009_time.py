@@ -9,6 +9,7 @@ from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
+from typing import Any
 from uuid import uuid4
 
 from models.identifier import uuid7
@@ -75,11 +76,7 @@ WALL = [PARTS.format(table=table, everywhere=EVERYWHERE, staffed=STAFFED) for ta
 OWNED = [OWN.format(table=table, everywhere=EVERYWHERE) for table in ("notices", "next_looks")]
 
 
-def _time(**more: bool) -> fields.DatetimeField:
-    return fields.DatetimeField(auto_now=False, auto_now_add=False, **more)
-
-
-def _engagement(related_name: str) -> fields.ForeignKeyRelation:
+def _engagement(related_name: str) -> Any:
     return fields.ForeignKeyField(
         "models.Engagement",
         source_field="engagement_id",
@@ -101,8 +98,8 @@ class Migration(migrations.Migration):
                 ("engagement", _engagement("reviews")),
                 ("practice_id", fields.UUIDField(null=True)),
                 ("agent_id", fields.UUIDField(null=True)),
-                ("opened_at", _time()),
-                ("decided_at", _time(null=True)),
+                ("opened_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("decided_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 (
                     "decided_by",
                     fields.ForeignKeyField(
@@ -145,7 +142,7 @@ class Migration(migrations.Migration):
                 ("practice_id", fields.UUIDField(null=True)),
                 ("agent_id", fields.UUIDField(null=True)),
                 ("role", fields.CharField(max_length=40)),
-                ("last_used_at", _time()),
+                ("last_used_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "role_uses",
@@ -161,15 +158,13 @@ class Migration(migrations.Migration):
                 ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ("engagement_id", fields.UUIDField()),
                 ("kind", fields.CharField(max_length=64)),
-                ("due_at", _time()),
-                ("told_at", _time()),
+                ("due_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("told_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "notices",
                 "app": "models",
-                "constraints": [
-                    UniqueConstraint(fields=("engagement_id", "kind", "due_at"), name="notices_told_once")
-                ],
+                "constraints": [UniqueConstraint(fields=("engagement_id", "kind", "due_at"), name="notices_told_once")],
                 "pk_attr": "id",
             },
             bases=["Model"],
@@ -179,12 +174,15 @@ class Migration(migrations.Migration):
             fields=[
                 ("engagement_id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ("rules", fields.CharField(db_default="", max_length=16)),
-                ("look_at", _time(null=True)),
+                ("look_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "next_looks",
                 "app": "models",
-                "indexes": [Index(fields=["rules", "look_at"], name="next_looks_in_order")],
+                "indexes": [
+                    Index(fields=["look_at"], name="next_looks_in_order"),
+                    Index(fields=["rules"], name="next_looks_by_rules"),
+                ],
                 "pk_attr": "engagement_id",
             },
             bases=["Model"],
