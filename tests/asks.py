@@ -27,7 +27,7 @@ PLACES = {
     "factor": SIDES,
     "enrolment": SIDES,
     "session": SIDES,
-    "review": WAYS,
+    "review": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
     "invitation": SIDES,

@@ -222,8 +222,8 @@ async def _people(world: World, houses: dict[str, House], agents: dict[str, Agen
 
 
 async def _reviews(world: World) -> None:
-    """The open review of each engagement."""
-    for place in (*WAYS, "other"):
+    """The open review of an engagement on either side."""
+    for place in ("own", "other"):
         review = await Review.get(engagement_id=world.ids[f"engagement {place}"], decided_at=None)
         world.ids[f"review {place}"] = str(review.id)
 
