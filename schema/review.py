@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RoleUse:
     row: Row
     last_used_at: datetime | None = field(description="To the minute; null if the role was never used.")
-    role: Role = edge("The role.")
+    role: Role = edge("Which role it is.")
 
 
 @strawberry.type(

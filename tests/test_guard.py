@@ -131,6 +131,7 @@ WAYS = {
     "Practice.staff": ("practice", "staff { totalCount }", "scheduler", "manager"),
     "Practice.engagements": ("practice", "engagements { totalCount }", "scheduler", "manager"),
     "Practice.invitations": ("practice", "invitations { id }", "scheduler", "manager"),
+    "Practice.reviews": ("practice", "reviews { id }", "scheduler", "manager"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),
     "Agent.invitations": ("agent", "invitations { id }", "manager", "member"),
