@@ -94,7 +94,9 @@ class Guard(FieldExtension):
         if self.proof == "reach":
             return {"reach": actor.reach(self.permission)}
         place = await self.place(context, arguments)
-        return {"access": actor.access(self.permission, place)}
+        access = actor.access(self.permission, place)
+        context.note_role_use(access)
+        return {"access": access}
 
 
 async def _begin(context: Context, info: strawberry.Info) -> None:

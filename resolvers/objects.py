@@ -250,7 +250,6 @@ _made(
     auto_extend=Column("auto_extend"),
     ended_at=lambda found: found.life.ended_at,
     end_reason=lambda found: EndReason(found.life.end_reason) if found.life.end_reason else None,
-    last_used_at=Column("last_used_at"),
 )
 
 

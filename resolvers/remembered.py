@@ -15,6 +15,7 @@ from authz.actor import Actor
 from models.freshness import Freshness
 from models.memory import Changes, Memory
 from operations.last_use import LastUses
+from operations.role_use import RoleUses
 from resolvers.inforce import InForce
 
 
@@ -43,6 +44,7 @@ class Remembered:
         self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
         self.changes = Changes(self.actors, self.answers)
         self.uses = LastUses()
+        self.role_uses = RoleUses()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
     async def confirm(self) -> bool:
@@ -51,4 +53,5 @@ class Remembered:
 
     async def close(self) -> None:
         await self.uses.close()
+        await self.role_uses.close()
         await self.freshness.close()

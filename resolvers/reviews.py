@@ -107,6 +107,14 @@ async def evidence(context: Context, found: Review) -> list[RoleUse]:
     return [RoleUse(row={"role": role}, last_used_at=_time(uses.get(role))) for role in sorted(roles)]
 
 
+@edge(Engagement, "last_used_at")
+async def last_used_at(context: Context, engagement: Engagement) -> datetime | None:
+    """The last use of any role. The row keeps what was known before uses were."""
+    used = await context.row("uses", engagement.row["id"])
+    uses = [datetime.fromisoformat(text) for text in orjson.loads(used["uses"]).values()] if used else []
+    return max([at for at in (engagement.row["last_used_at"], *uses) if at is not None], default=None)
+
+
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 

@@ -34,10 +34,16 @@ from models.identifier import uuid7
 from operations import totp
 from tests.authenticator import Authenticator
 from tests.keys import made, program
+from tests.stored import rows
 from tests.town import COOKIE, INVITED, SITE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # see `quick_passwords`
+# As of sessions and keys: no use is written down while the table is asked.
+USED = """
+INSERT INTO role_uses (id, engagement_id, role, last_used_at)
+SELECT gen_random_uuid(), engagement_id, role, granted_at FROM role_grants WHERE removed_at IS NULL
+"""
 SECRET = pyotp.random_base32()
 CHALLENGE = bytes_to_base64url(bytes(range(32)))
 WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}
@@ -103,6 +109,7 @@ async def build(town: Town) -> World:
     await _name_callers(world, houses, agents)
     await _people(world, houses, agents)
     await _reviews(world)
+    await rows(USED)
     await _invitations(world, houses, agents)
     await _events(world)
     await _factors(world)

@@ -196,3 +196,60 @@ async def test_the_agent_does_not_see_how_it_is_looked_at(
     node = "query ($id: ID!) { node(id: $id) { id } }"
     assert await acme.admin.ask(node, id=review["id"]) is None
     assert (await decide(acme.admin, review, "KEEP"))["problem"] == "NOT_FOUND"
+
+
+# --- what speaks for a role: when it was used last
+
+
+@pytest.fixture
+async def desk(town: Town, elm_street: House) -> Agency:
+    """A front-office worker at Elm Street's desk, with two roles."""
+    found = await town.agency("Frontdesk", "FRONT_OFFICE_WORKER")
+    engagement = await town.engage(elm_street, found)
+    await elm_street.owner.set_roles(engagement, "scheduler", "manager", acknowledgeWarnings=True)
+    return found
+
+
+async def _works(town: Town, desk: Agency, house: House) -> None:
+    await desk.admin.ask("query ($id: ID!) { practice(id: $id) { name } }", id=house.id)
+    await town.remembered.role_uses.write()
+
+
+async def _evidence(house: House) -> dict[str, str | None]:
+    return {use["role"]["key"]: use["lastUsedAt"] for use in (await _open(house))["evidence"]}
+
+
+async def test_a_review_shows_when_each_role_was_used_last(town: Town, elm_street: House, desk: Agency) -> None:
+    assert await _evidence(elm_street) == {"scheduler": None, "manager": None}
+    await _works(town, desk, elm_street)
+    used = {"scheduler": "2026-11-23T12:00:00Z", "manager": None}
+    assert await _evidence(elm_street) == used
+    document = "query ($id: ID!) { %s(id: $id) { engagements { nodes { lastUsedAt } } } }"
+    for client, field, key in ((elm_street.owner, "practice", elm_street.id), (desk.admin, "agent", desk.id)):
+        (engagement,) = (await client.ask(document % field, id=key))["engagements"]["nodes"]
+        assert engagement["lastUsedAt"] == "2026-11-23T12:00:00Z"
+
+
+async def test_a_use_is_written_once_a_minute_whether_or_not_the_answer_is_remembered(
+    town: Town, elm_street: House, desk: Agency
+) -> None:
+    for seconds, seen in ((0, "12:00:00"), (59, "12:00:00"), (1, "12:01:00"), (30, "12:01:00"), (30, "12:02:00")):
+        town.clock.advance(seconds=seconds)
+        await _works(town, desk, elm_street)
+        assert await _evidence(elm_street) == {"scheduler": f"2026-11-23T{seen}Z", "manager": None}
+
+
+async def test_what_is_refused_and_what_the_practice_does_itself_is_no_use(
+    town: Town, elm_street: House, desk: Agency, mia: Client
+) -> None:
+    await mia.ask("query ($id: ID!) { practice(id: $id) { name } }", id=elm_street.id)
+    await rows("UPDATE engagements SET suspended_at = $1", town.clock.now)
+    await desk.admin.refusal("query ($id: ID!) { practice(id: $id) { name } }", id=elm_street.id)
+    await town.remembered.role_uses.write()
+    assert await rows("SELECT FROM role_uses") == []
+
+
+async def test_who_is_on_the_staff_too_uses_no_role_of_the_agent(town: Town, elm_street: House, desk: Agency) -> None:
+    await town.staff(elm_street, desk.admin.email, "scheduler")
+    await _works(town, desk, elm_street)
+    assert await rows("SELECT FROM role_uses") == []

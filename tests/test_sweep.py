@@ -141,7 +141,7 @@ async def told_of(town: Town, elm_street: House, quick_hash: None) -> dict[str, 
     ending = {"role": "biller", "expiresAt": "2026-12-01T00:00:00Z"}
     done = await elm_street.owner.set_roles(engagement, ending, "manager", acknowledgeWarnings=True)
     days: dict[str, Any] = {"effective_on": date(2026, 11, 23), "expires_on": date(2027, 1, 10)}
-    signed = {"agent_signed_at": START, "practice_signed_at": START}
+    signed: dict[str, Any] = {"agent_signed_at": START, "practice_signed_at": START}
     await Agreement.create(engagement_id=engagement["id"], basis="baa", **signed, **days)
     found: dict[str, Any] = done["engagement"]
     return found

@@ -26,12 +26,17 @@ STAFFED = (
     "practice_id = ANY (ARRAY(SELECT m.practice_id FROM staff_members m"
     " WHERE m.user_id = acting_user() AND m.removed_at IS NULL))"
 )
-# Reviews and their evidence are the practice's own. Whoever connects, decides or ends belongs to it or is an operator.
+OURS = (
+    "agent_id = ANY (ARRAY(SELECT m.agent_id FROM agent_members m"
+    " WHERE m.user_id = acting_user() AND m.joined_at IS NOT NULL AND m.departed_at IS NULL))"
+)
+# Reviews are the practice's own: whoever connects, decides or ends belongs to it or is an operator. The agent sees when
+# it was there last.
 PARTS = """
 CREATE TRIGGER {table}_tenants BEFORE INSERT OR UPDATE OF engagement_id, practice_id, agent_id ON {table}
     FOR EACH ROW EXECUTE FUNCTION take_over_tenants();
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-CREATE POLICY {table}_select ON {table} FOR SELECT TO sparekey_app USING ({everywhere} OR {staffed});
+CREATE POLICY {table}_select ON {table} FOR SELECT TO sparekey_app USING ({everywhere} OR {seen});
 CREATE POLICY {table}_insert ON {table} FOR INSERT TO sparekey_app WITH CHECK ({everywhere} OR {staffed});
 CREATE POLICY {table}_update ON {table} FOR UPDATE TO sparekey_app USING ({everywhere} OR {staffed});
 CREATE POLICY {table}_migrated ON {table} TO CURRENT_USER USING ({everywhere});
@@ -72,7 +77,8 @@ INSERT INTO reviews (id, engagement_id, practice_id, agent_id, opened_at)
     FROM engagements WHERE ended_at IS NULL;
 INSERT INTO next_looks (engagement_id, look_at) SELECT id, 'epoch' FROM engagements WHERE ended_at IS NULL;
 """
-WALL = [PARTS.format(table=table, everywhere=EVERYWHERE, staffed=STAFFED) for table in ("reviews", "role_uses")]
+SEEN = {"reviews": STAFFED, "role_uses": f"{STAFFED} OR {OURS}"}
+WALL = [PARTS.format(table=table, everywhere=EVERYWHERE, staffed=STAFFED, seen=seen) for table, seen in SEEN.items()]
 OWNED = [OWN.format(table=table, everywhere=EVERYWHERE) for table in ("notices", "next_looks")]
 
 
