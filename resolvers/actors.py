@@ -209,7 +209,8 @@ def _member_seat(member: Mapping[str, Any]) -> Seat:
 
 
 def _engagement_seats(rows: Iterable[Row], policy: Policy, now: datetime) -> list[tuple[UUID, Seat, UUID]]:
-    """A seat in each practice through each engagement that has not ended, with its id. Who has none has one row without any."""
+    """A seat in each practice through each engagement that has not ended, with its id. Who has none has one row all the
+    same."""
     lives = [(row, _life(row, policy, now)) for row in rows if row["practice_id"] is not None]
     live = [(row, found) for row, found in lives if not found.ended_at]
     return [(row["practice_id"], engagement_seat(row, found), row["id"]) for row, found in live]
