@@ -151,6 +151,9 @@ TABLE = (
         "denials_practice_day", 50, "events", "of refused attempts in a practice's record: nobody fills it with them"
     ),
     Limit("denials_remembered", 1_000, "attempts", "of one worker, counted until they are written; some 1 kB for each"),
+    # What nobody asks for.
+    Limit("sweep_seconds", 60, "seconds", "how late an event tells what time alone brought about"),
+    Limit("sweep_engagements", 20_000, "engagements", "looked at in one go, after a change of the policy's periods"),
     # What is answered and kept.
     Limit("errors_returned", 5, "errors", "more than this helps nobody, and makes answers of any size"),
     Limit("message_characters", 300, "characters", "an error's message may repeat a name of the document"),

@@ -177,6 +177,11 @@ def review_due(facts: Facts, policy: Policy, roles: frozenset[str]) -> date | No
     return facts.reviewed_at.date() + timedelta(days=policy.review_days(roles))
 
 
+def usual_review_due(facts: Facts, policy: Policy) -> date:
+    """The day by which a review would be asked for if there were roles that nothing special is asked of."""
+    return (facts.reviewed_at or facts.started_at).date() + timedelta(days=policy.reviews.default_days)
+
+
 def review_overdue(facts: Facts, policy: Policy, roles: frozenset[str], now: datetime) -> bool:
     due = review_due(facts, policy, roles)
     return due is not None and due + timedelta(days=policy.reviews.overdue_days) < now.date()
@@ -263,7 +268,7 @@ def _blockers(
         yield Blocker("agent_suspended", message, Party.PLATFORM, facts.agent_suspended_at)
     if review_overdue(facts, policy, roles, now):
         message = "the review of this access is overdue; decide it"
-        yield Blocker("review_overdue", message, Party.PRACTICE, _overdue_since(facts, policy, roles))
+        yield Blocker("review_overdue", message, Party.PRACTICE, overdue_since(facts, policy, roles))
     yield from _role_blockers(facts, policy, now, roles)
     yield from _agreement_blockers(facts, policy, roles, agreement)
     if facts.unassigned_since and _nobody_assigned(facts):
@@ -271,7 +276,7 @@ def _blockers(
         yield Blocker("member_not_assigned", message, Party.AGENT, facts.unassigned_since)
 
 
-def _overdue_since(facts: Facts, policy: Policy, roles: frozenset[str]) -> datetime:
+def overdue_since(facts: Facts, policy: Policy, roles: frozenset[str]) -> datetime:
     """The first instant of the day after the last one on which the review could still be decided."""
     due = review_due(facts, policy, roles)
     if due is None:

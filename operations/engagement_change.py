@@ -44,6 +44,8 @@ async def happened(connection: Connection, event: Event) -> str:
 
 async def all_happened(connection: Connection, events: Sequence[Event]) -> list[str]:
     """The same for many, each with the snapshot of its engagement as it is now."""
+    if not events:
+        return []
     found = await snapshots(connection, [_engagement(event) for event in events])
     return await record_all(connection, [replace(event, snapshot=found[_engagement(event)]) for event in events])
 

@@ -7,6 +7,7 @@ Nobody grants a permission they do not hold, nor a role that the policy does not
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from authz.actor import Access
 from authz.guards import PLAIN, no_wider
@@ -51,6 +52,12 @@ def refuse_together(policy: Policy, roles: Sequence[Role]) -> None:
     """Raises SeparationOfDuty where one holder of all these roles could act against a separation."""
     for rule in policy.separations_broken([role.key for role in roles]):
         raise SeparationOfDuty(tuple(rule.permissions), _clause(rule.because))
+
+
+def refuse_own_agent(access: Access, agent_id: UUID, changed: Sequence[str]) -> None:
+    """Raises RoleNotGrantable where somebody would decide about roles of an agent they belong to."""
+    if changed and agent_id in access.actor.agents:
+        raise RoleNotGrantable(changed[0], "nobody changes the roles of an agent they belong to")
 
 
 def step_up(access: Access, roles: Iterable[Role]) -> None:

@@ -36,7 +36,9 @@ SELECT a.kind, x.in_force, {words}, sum(x.holders)::bigint AS holders, sum(x.use
     (array_agg(a.id ORDER BY x.holders DESC, a.id))[1:{examples}] AS agents
 FROM (
     SELECT e.agent_id, s.engagement_id IS NOT NULL AS in_force, {words_of_g},
-        count(*) AS holders, count(*) FILTER (WHERE e.last_used_at > $3) AS used
+        count(*) AS holders, count(*) FILTER (
+            WHERE e.last_used_at > $3 OR e.id IN (SELECT engagement_id FROM role_uses WHERE last_used_at > $3)
+        ) AS used
     FROM engagements e
     LEFT JOIN (SELECT engagement_id, {bits} FROM role_grants WHERE {live_grant} GROUP BY engagement_id) g
         ON g.engagement_id = e.id

@@ -44,7 +44,7 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
         reason = wording.optional("reason", typed.reason, 500)
         held = await hold(connection, access, engagement_id)
         receipt = await RevocationReceipt.filter(engagement_id=engagement_id).using_db(connection).first()
-        receipt_id = receipt.id if receipt else await _end(connection, access, held, reason)
+        receipt_id = receipt.id if receipt else await end(connection, access, held, reason)
         answer = {"receipt": str(receipt_id)}
         await request.remember(connection, answer)
         return answer
@@ -53,11 +53,12 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
     return UUID(answer["receipt"])
 
 
-async def _end(connection: Connection, access: Access, held: Held, reason: str | None) -> UUID:
+async def end(connection: Connection, access: Access, held: Held, reason: str | None, **more: str) -> UUID:
+    """End an engagement that nobody has ended, and write its receipt. Returns the receipt's id. `more` is recorded."""
     cut = await _cut(connection, access, held)
-    end = _how_it_ended(access, held, reason)
+    ended = _how_it_ended(access, held, reason)
     before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
-    after = {**cut, "end_reason": end["end_reason"], "note": reason}
+    after = {**cut, "end_reason": ended["end_reason"], "note": reason, **more}
     summary = f"ended the work of {held.row['agent_legal_name']}"
     ended_earlier = held.row["ended_at"] is not None  # then the record has its end, and this is only the receipt
     if ended_earlier:
@@ -66,7 +67,7 @@ async def _end(connection: Connection, access: Access, held: Held, reason: str |
         audit_hash = await engagement_change.happened(connection, given)
     else:
         audit_hash = await engagement_change.change(
-            connection, access, held, "engagement.ended", summary, before=before, after=after, columns=end
+            connection, access, held, "engagement.ended", summary, before=before, after=after, columns=ended
         )
     return await _write_receipt(connection, access, held, cut, audit_hash)
 

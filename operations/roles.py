@@ -18,7 +18,14 @@ from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import engagement_change
 from operations.facts import Held, hold_to_change, refuse_ended
-from operations.granting import known_roles, needs_step_up, refuse_together, refuse_ungrantable, step_up
+from operations.granting import (
+    known_roles,
+    needs_step_up,
+    refuse_own_agent,
+    refuse_together,
+    refuse_ungrantable,
+    step_up,
+)
 from operations.idempotency import Answer, Request, once
 from operations.step_up import require_recent
 from operations.typed_roles import ends_kept, ends_typed, standing, tasks_typed
@@ -83,7 +90,7 @@ async def confirm_roles(access: Access, engagement_id: UUID, expected_version: i
         held = await hold_to_change(connection, access, engagement_id, expected_version)
         pending = tuple(grant for grant in held.grants if grant.confirmed_at is None)
         if pending:
-            _refuse_own_agent(access, held, [grant.role for grant in pending])
+            refuse_own_agent(access, held.agent_id, [grant.role for grant in pending])
             require_recent(access)
             kept = {grant.role: grant.expires_at for grant in held.grants}
             change = _Change(kept, (), (), pending)
@@ -139,7 +146,8 @@ def _refuse_roles(access: Access, held: Held, change: _Change) -> None:
     may_set = access.actor.decide("agents.set_roles", access.place).allowed
     touched = [*change.added, *(roles[grant.role] for grant in change.removed if grant.role in roles)]
     if may_set:
-        _refuse_own_agent(access, held, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)])
+        confirmed = [grant.role for grant in change.confirmed]
+        refuse_own_agent(access, held.agent_id, [*(role.key for role in touched), *confirmed])
     _refuse_for_kind(access, held, change)
     if may_set:
         kind = access.policy.agents.get(held.row["agent_kind"])
@@ -169,16 +177,16 @@ def _proved(access: Access, change: _Change) -> list[Role]:
     return [*change.added, *(access.policy.roles[grant.role] for grant in change.confirmed)]
 
 
-def _refuse_own_agent(access: Access, held: Held, changed: Sequence[str]) -> None:
-    if changed and held.agent_id in access.actor.agents:
-        raise RoleNotGrantable(changed[0], "nobody changes the roles of an agent they belong to")
+async def take_away(connection: Connection, access: Access, grants: Sequence[Grant]) -> None:
+    """Removed grants stay as history."""
+    removed = RoleGrant.filter(id__in=[UUID(grant.id) for grant in grants]).using_db(connection)
+    await removed.update(removed_at=access.now, removed_by_id=access.actor.user_id)
 
 
 async def _apply(connection: Connection, access: Access, held: Held, change: _Change) -> None:
     by = access.actor.user_id
-    removed = [UUID(grant.id) for grant in change.removed]
     confirmed = [UUID(grant.id) for grant in change.confirmed]
-    await RoleGrant.filter(id__in=removed).using_db(connection).update(removed_at=access.now, removed_by_id=by)
+    await take_away(connection, access, change.removed)
     await RoleGrant.filter(id__in=confirmed).using_db(connection).update(confirmed_at=access.now, confirmed_by_id=by)
     for role in change.added:
         confirmed_by = by if _is_owner(access) or not role.sensitive else None

@@ -11,7 +11,7 @@ from uuid import UUID
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from authz.actor import Actor
+from authz.actor import Access, Actor
 from authz.life import next_midnight
 from authz.policy import Policy
 from models.connection import Row, read
@@ -199,6 +199,15 @@ class Context:
             self.remembered.uses.note(*used, self.request.now)
             known.seen = self.request.now
         hold_until(known.seen + SEEN_EVERY)
+
+    def note_role_use(self, access: Access) -> None:
+        """What an agent is let through for by one of its roles. An answer from memory is not noted, hence its end."""
+        if self.remembered is None or not access.actor.engaged:
+            return
+        used = access.actor.role_used(access.permission, access.place)
+        if used is not None:
+            self.remembered.role_uses.note(*used, self.request.now)
+            hold_until(self.request.now + SEEN_EVERY)
 
     def _name(self, credential: Credential) -> tuple[Kind, bytes, bool]:
         """Only the attended one keeps the session alive."""

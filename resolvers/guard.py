@@ -98,10 +98,12 @@ class Guard(FieldExtension):
             return {"reach": actor.reach(self.permission)}
         place = await self.place(context, arguments)
         try:
-            return {"access": actor.access(self.permission, place)}
+            access = actor.access(self.permission, place)
         except NotPermitted:
             denied.note(context, self.permission, place, self.field)
             raise
+        context.note_role_use(access)
+        return {"access": access}
 
 
 async def _begin(context: Context, info: strawberry.Info) -> None:

@@ -25,6 +25,7 @@ UNION ALL SELECT id, 'member' FROM agent_members WHERE id = ANY ($1)
 UNION ALL SELECT id, 'token' FROM connect_tokens WHERE id = ANY ($1)
 UNION ALL SELECT id, 'api_key' FROM api_keys WHERE id = ANY ($1)
 UNION ALL SELECT id, 'invitation' FROM invitations WHERE id = ANY ($1)
+UNION ALL SELECT id, 'review' FROM reviews WHERE id = ANY ($1)
 UNION ALL SELECT id, 'audit_event' FROM audit_events WHERE id = ANY ($1)
 UNION ALL SELECT id, 'user' FROM users u WHERE id = ANY ($1) AND ($2 OR u.id = $3
     OR EXISTS (SELECT 1 FROM staff_members t WHERE t.user_id = u.id AND t.practice_id = ANY ($4))
@@ -96,6 +97,7 @@ def _object(context: Context, kind: str, row: Row) -> Node:
         "token": lambda: objects.token(row, context.policy.tokens.attempts, context.now),
         "api_key": lambda: objects.api_key(row),
         "invitation": lambda: invited.invitation(row, context.now),
+        "review": lambda: objects.review(row),
         "audit_event": lambda: objects.audit_event(row),
         "user": lambda: objects.user(row),
     }
@@ -149,6 +151,7 @@ _RULES: dict[str, tuple[str | None, Locate]] = {
     "member": ("members.read", _of_agent),
     "token": ("tokens.read", _of_agent),
     "api_key": ("api_keys.manage", _of_agent),
+    "review": ("agents.review", _of_practice),
     "audit_event": ("audit.read", _of_chain),
     "user": (None, _nowhere),
 }

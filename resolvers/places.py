@@ -20,6 +20,7 @@ Arguments: TypeAlias = Mapping[str, Any]
 Locate: TypeAlias = Callable[[Context, Arguments], Awaitable[Place]]
 
 _ENGAGEMENT = "SELECT practice_id, agent_id FROM engagements WHERE id = $1"
+_REVIEW = "SELECT practice_id FROM reviews WHERE id = $1"
 _STAFF = "SELECT practice_id FROM staff_members WHERE id = $1"
 _API_KEY = "SELECT agent_id FROM api_keys WHERE id = $1"
 _INVITATION = "SELECT practice_id, agent_id FROM invitations WHERE id = $1"
@@ -56,6 +57,13 @@ async def engagement(context: Context, arguments: Arguments) -> Place:
 async def staff(context: Context, arguments: Arguments) -> Place:
     """Outsiders who work in the practice do not see its staff."""
     row = await _row(_STAFF, "staff_members.id", _id(arguments, "staff_id"))
+    return Place(frozenset({row["practice_id"]}), party_only=True)
+
+
+async def review(context: Context, arguments: Arguments) -> Place:
+    """The practice's own: an agent does not see how it is looked at."""
+    memory.spoil()
+    row = await _row(_REVIEW, "reviews.id", _id(arguments, "review_id"))
     return Place(frozenset({row["practice_id"]}), party_only=True)
 
 

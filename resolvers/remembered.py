@@ -16,6 +16,7 @@ from models.freshness import Freshness
 from models.memory import Changes, Memory
 from operations.denials import Denials
 from operations.last_use import LastUses
+from operations.role_use import RoleUses
 from resolvers.inforce import InForce
 
 
@@ -46,6 +47,7 @@ class Remembered:
         self.changes = Changes(self.actors, self.answers)
         self.uses = LastUses()
         self.denials = Denials()
+        self.role_uses = RoleUses()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
     async def confirm(self) -> bool:
@@ -55,4 +57,5 @@ class Remembered:
     async def close(self) -> None:
         await self.uses.close()
         await self.denials.close()
+        await self.role_uses.close()
         await self.freshness.close()

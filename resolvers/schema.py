@@ -16,6 +16,7 @@ from resolvers.live import Subscription
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
 from resolvers.query import Query
+from resolvers.reviews import ReviewMutation
 from resolvers.sessions import SessionMutation
 from resolvers.staffing import StaffMutation
 from schema.agent import AgentMember, ConnectToken
@@ -24,6 +25,7 @@ from schema.audit import AuditEvent
 from schema.handlers import HANDLERS
 from schema.invitation import Invitation
 from schema.person import StaffMember, User
+from schema.review import Review
 from schema.scalars import SCALARS
 
 
@@ -35,6 +37,7 @@ class Mutation(
     StaffMutation,
     InvitationMutation,
     AccessMutation,
+    ReviewMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,
@@ -46,7 +49,7 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, StaffMember, User],
+    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, Review, StaffMember, User],
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

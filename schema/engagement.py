@@ -92,7 +92,6 @@ class Engagement(Node):
     auto_extend: bool = field(description="Whether it is extended by itself before it runs out.")
     ended_at: datetime | None = field(description="When it ended; null while it has not.")
     end_reason: EndReason | None = field(description="Why it ended; null while it has not.")
-    last_used_at: datetime | None = field(description="When one of the agent's people last used it; null if never.")
     practice: Annotated[Practice, strawberry.lazy("schema.practice")] = edge("The practice that lets the agent in.")
     agent: Agent = edge("The agent that works in it.")
     external_ref: str | None = edge("The agent's own client number; null to everybody else.")
@@ -103,6 +102,10 @@ class Engagement(Node):
         "What the agent can do in the practice right now, its ceiling and agreement counted in; empty unless ACTIVE."
     )
     agreement: Agreement = edge("The agreement that covers it, or that it waits for.")
+    last_used_at: datetime | None = edge("When one of the agent's people last used it, to the minute; null if never.")
+    next_review_on: date | None = edge(
+        "The day (UTC) by which the practice has to review it; null where there is nothing to review."
+    )
     previous: Engagement | None = edge(
         "The one between the same two that ended before this one began; null for the first. Nothing is inherited."
     )

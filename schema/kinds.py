@@ -149,6 +149,13 @@ class Party(Enum):
     PLATFORM = value("platform", "The platform: its operator, or the service itself.")
 
 
+@strawberry.enum(description="What a review came to.")
+class ReviewDecision(Enum):
+    KEEP = value("keep", "Nothing changes: the agent still needs all that it can do.")
+    REDUCE = value("reduce", "Some roles are taken away, or end sooner.")
+    END = value("end", "The engagement ends at once and for good, as by `revokeAgent`.")
+
+
 @strawberry.enum(description="What keeps an engagement from giving permissions.")
 class BlockerCode(Enum):
     NO_ROLES = value("no_roles", "No role is granted. The practice uses `setRoles`.")

@@ -21,6 +21,7 @@ from schema.staff import staff_by_training
 
 if TYPE_CHECKING:
     from schema.invitation import Invitation
+    from schema.review import Review
 
 OfEngagement = Annotated[
     strawberry.ID | None,
@@ -38,6 +39,10 @@ ByUser = Annotated[
     strawberry.argument(description="Only what this user did or tried, in person or by a key; all when left out."),
 ]
 Since = Annotated[datetime | None, strawberry.argument(description="Only events at or after this instant.")]
+Open = Annotated[
+    bool | None,
+    strawberry.argument(description="True: those that wait for a decision. False: those that were decided."),
+]
 Until = Annotated[datetime | None, strawberry.argument(description="Only events before this instant.")]
 
 
@@ -59,6 +64,10 @@ async def _audit_events(
     return await follow(root, info, **page, **asked, since=since, until=until)
 
 
+async def _reviews(root: Any, info: strawberry.Info, open: Open = True) -> Any:
+    return await follow(root, info, open=open)
+
+
 @strawberry.type(description="A therapy practice. It lets agents in, says what they can do, and takes it back.")
 class Practice(Node):
     along: strawberry.Private[Any] = dataclasses.field(default=None, repr=False, compare=False)  # read with its row
@@ -77,6 +86,12 @@ class Practice(Node):
         "Its arrangements with outside agents, in the order in which they began, the ended ones included.",
         requires="engagements.read",
         resolver=engagements_by_status,
+    )
+    reviews: list[Annotated[Review, strawberry.lazy("schema.review")]] = edge(
+        "The reviews of its agents' access: the open ones by the day on which they are due, or the last 100 decided "
+        "ones, the newest first.",
+        requires="agents.review",
+        resolver=_reviews,
     )
     audit_events: AuditEventConnection = edge(
         "Everything that was changed in the practice, and what people who see it were refused (`access.denied`), the "

@@ -27,6 +27,7 @@ PLACES = {
     "factor": SIDES,
     "enrolment": SIDES,
     "session": SIDES,
+    "review": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
     "invitation": SIDES,
@@ -67,6 +68,7 @@ EDGES = {
     "Practice.staff": ("practice", "staff { totalCount }"),
     "Practice.engagements": ("practice", "engagements { totalCount }"),
     "Practice.invitations": ("practice", "invitations { id }"),
+    "Practice.reviews": ("practice", "reviews { id }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
     "Practice.auditCheckpoint": ("practice", "auditCheckpoint { sequence }"),
     "Agent.members": ("agent", "members { totalCount }"),
@@ -120,6 +122,8 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "connectAgent": ("practice", "practiceId", {"purpose": "CONTRACTED_SERVICE"}),
     "setRoles": ("engagement", "engagementId", {"roles": [], "expectedVersion": 2}),
     "confirmRoles": ("engagement", "engagementId", {"expectedVersion": 2}),
+    "renewEngagement": ("engagement", "engagementId", {"expiresAt": "2027-06-01T00:00:00Z", "expectedVersion": 2}),
+    "decideReview": ("review", "reviewId", {"decision": "KEEP"}),
     "revokeAgent": ("engagement", "engagementId", {}),
 }
 ROOTS: dict[str, GraphQLField] = {

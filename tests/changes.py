@@ -13,6 +13,7 @@ from tests.stored import rows
 from tests.town import INVITED, RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
 
 PASSWORD = "correct horse"
+ENGAGEMENT_SHOWN = "... on EngagementSuccess { engagement { id version expiresAt } }"
 PREVIEWED = "... on PreviewTokenSuccess { agent { agentId } }"
 
 
@@ -219,6 +220,19 @@ async def revoke_agent(town: Town) -> Change:
     return Change(elm.owner, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", nothing)
 
 
+async def renew_engagement(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "expectedVersion": 1, "expiresAt": "2027-06-01T00:00:00Z"}
+    return Change(elm.owner, typed, ENGAGEMENT_SHOWN, "engagement.renewed", {"expectedVersion": 2})
+
+
+async def decide_review(town: Town) -> Change:
+    elm, _, _ = await engaged(town)
+    (review,) = await rows("SELECT id::text FROM reviews")
+    typed = {"reviewId": review["id"], "decision": "KEEP"}
+    return Change(elm.owner, typed, ENGAGEMENT_SHOWN, "engagement.reviewed", {"decision": "REDUCE"})
+
+
 async def begin_totp(town: Town) -> Change:
     return Change(await town.person("ann@elm.example"), {"label": "Phone"}, BEGUN, "factor.begun", {"label": ""})
 
@@ -324,6 +338,8 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "connectAgent": connect_agent,
     "setRoles": set_roles,
     "confirmRoles": confirm_roles,
+    "renewEngagement": renew_engagement,
+    "decideReview": decide_review,
     "revokeAgent": revoke_agent,
 }
 ALL = WITHOUT_A_KEY | WITH_A_KEY

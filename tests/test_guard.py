@@ -133,6 +133,7 @@ WAYS = {
     "Practice.staff": ("practice", "staff { totalCount }", "scheduler", "manager"),
     "Practice.engagements": ("practice", "engagements { totalCount }", "scheduler", "manager"),
     "Practice.invitations": ("practice", "invitations { id }", "scheduler", "manager"),
+    "Practice.reviews": ("practice", "reviews { id }", "scheduler", "manager"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
     "Practice.auditCheckpoint": ("practice", "auditCheckpoint { sequence }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),

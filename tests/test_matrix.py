@@ -37,6 +37,7 @@ ID_FIELDS = (
     "factorId",
     "sessionId",
     "engagementId",
+    "reviewId",
 )
 
 

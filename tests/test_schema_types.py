@@ -122,6 +122,7 @@ def test_defaults_are_printed_where_there_are_some() -> None:
     defaults = {line.strip() for line in SDL.splitlines() if " = " in line and "union" not in line}
     assert defaults == {
         "live: Boolean = true",
+        "open: Boolean = true",
         "notMyEmployee: Boolean = false",
         "acknowledgeWarnings: Boolean = false",
         "admin: Boolean = false",
@@ -140,6 +141,7 @@ def test_permissions_of_fields_are_printed() -> None:
         ("Practice", "staff"): "staff.read",
         ("Practice", "engagements"): "engagements.read",
         ("Practice", "invitations"): "staff.read",
+        ("Practice", "reviews"): "agents.review",
         ("Practice", "auditEvents"): "audit.read",
         ("Practice", "auditCheckpoint"): "audit.read",
         ("Agent", "apiKeys"): "api_keys.manage",
@@ -165,7 +167,7 @@ def test_every_union_has_exactly_one_success() -> None:
 
 def test_values_of_enums_are_their_names_in_lower_case() -> None:
     lower = [kind for kind in KINDS if kind is not kinds.ProblemCode]
-    assert len(lower) == 16
+    assert len(lower) == 17
     odd = [member for kind in lower for member in kind if member.value != member.name.lower()]
     assert odd == []
 
