@@ -18,6 +18,7 @@ from operations.record import Event, who
 
 if TYPE_CHECKING:
     from schema.inputs import RevokeAgentInput
+    from schema.people import LeavePracticeInput
 
 _MEMBERS = """
 SELECT count(DISTINCT m.id) AS cut, count(k.id) AS keys
@@ -39,12 +40,21 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
     Needs nobody's consent and no version. The second call, also a simultaneous one, finds the first one's
     receipt. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound.
     """
+    why = "platform" if _by_platform(access) else "revoked_by_practice"
+    return await _end_for_good(access, engagement_id, typed.reason, why, request)
 
+
+async def leave_practice(access: Access, engagement_id: UUID, typed: LeavePracticeInput, request: Request) -> UUID:
+    """The same from the agent's side: the same cut, the same receipt, whichever side was first. Refuses as above."""
+    return await _end_for_good(access, engagement_id, typed.reason, "left_by_agent", request)
+
+
+async def _end_for_good(access: Access, engagement_id: UUID, typed: str | None, why: str, request: Request) -> UUID:
     async def work(connection: Connection) -> Answer:
-        reason = wording.optional("reason", typed.reason, 500)
+        reason = wording.optional("reason", typed, 500)
         held = await hold(connection, access, engagement_id)
         receipt = await RevocationReceipt.filter(engagement_id=engagement_id).using_db(connection).first()
-        receipt_id = receipt.id if receipt else await _end(connection, access, held, reason)
+        receipt_id = receipt.id if receipt else await _end(connection, access, held, why, reason)
         answer = {"receipt": str(receipt_id)}
         await request.remember(connection, answer)
         return answer
@@ -53,12 +63,13 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
     return UUID(answer["receipt"])
 
 
-async def _end(connection: Connection, access: Access, held: Held, reason: str | None) -> UUID:
+async def _end(connection: Connection, access: Access, held: Held, why: str, reason: str | None) -> UUID:
     cut = await _cut(connection, access, held)
-    end = _how_it_ended(access, held, reason)
+    end = _how_it_ended(access, held, why, reason)
     before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
     after = {**cut, "end_reason": end["end_reason"], "note": reason}
-    summary = f"ended the work of {held.row['agent_legal_name']}"
+    name = held.row["agent_legal_name"]
+    summary = f"{name} left the practice" if why == "left_by_agent" else f"ended the work of {name}"
     ended_earlier = held.row["ended_at"] is not None  # then the record has its end, and this is only the receipt
     if ended_earlier:
         about = engagement_change.about_engagement(held)
@@ -89,12 +100,11 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
     }
 
 
-def _how_it_ended(access: Access, held: Held, reason: str | None) -> Mapping[str, Any]:
+def _how_it_ended(access: Access, held: Held, why: str, reason: str | None) -> Mapping[str, Any]:
     """Why it ends now, or what ended it before (expiry, for example)."""
     if held.life.ended_at is not None:
         return {"ended_at": held.life.ended_at, "end_reason": held.life.end_reason}
-    end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
-    return {"ended_at": access.now, "end_reason": end_reason, "ended_by_id": access.actor.user_id, "end_note": reason}
+    return {"ended_at": access.now, "end_reason": why, "ended_by_id": access.actor.user_id, "end_note": reason}
 
 
 async def _write_receipt(

@@ -14,8 +14,10 @@ from resolvers.identity import IdentityMutation
 from resolvers.invitations import InvitationMutation
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
+from resolvers.people import PeopleMutation
 from resolvers.query import Query
 from resolvers.sessions import SessionMutation
+from resolvers.suspensions import SuspensionMutation
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
 from schema.audit import AuditEvent
@@ -32,6 +34,8 @@ class Mutation(
     OrganisationMutation,
     InvitationMutation,
     AccessMutation,
+    PeopleMutation,
+    SuspensionMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,
