@@ -6,7 +6,7 @@ What is typed is right, so that whoever may do it succeeds; the places are those
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -64,6 +64,9 @@ EDGES = {
     "Practice.engagements": ("practice", "engagements { totalCount }"),
     "Practice.invitations": ("practice", "invitations { id }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
+    "Engagement.assignments": ("engagement", "assignments { member { id } }"),
+    "Engagement.requestedRoles": ("engagement", "requestedRoles { reason }"),
+    "Engagement.receipt": ("engagement", "receipt { id }"),
     "Agent.members": ("agent", "members { totalCount }"),
     "Agent.invitations": ("agent", "invitations { id }"),
     "Agent.apiKeys": ("agent", "apiKeys(live: false) { id }"),
@@ -99,6 +102,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "addStaff": ("practice", "practiceId", {"email": "fresh@nowhere.example", "name": "F", "roles": ["scheduler"]}),
     "setStaffRoles": ("staff", "staffId", {"roles": ["biller"]}),
     "verifyAgent": ("agent", "agentId", {}),
+    "suspendAgent": ("agent", "agentId", {}),
+    "resumeAgent": ("agent", "agentId", {}),
+    "departMember": ("member", "memberId", {}),
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
     "cancelInvitation": ("invitation", "invitationId", {}),
     "previewInvitation": (None, "", {}),
@@ -113,6 +119,12 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "setRoles": ("engagement", "engagementId", {"roles": [], "expectedVersion": 2}),
     "confirmRoles": ("engagement", "engagementId", {"expectedVersion": 2}),
     "revokeAgent": ("engagement", "engagementId", {}),
+    "leavePractice": ("engagement", "engagementId", {}),
+    "suspendEngagement": ("engagement", "engagementId", {"reason": "holidays", "expectedVersion": 2}),
+    "resumeEngagement": ("engagement", "engagementId", {"expectedVersion": 2}),
+    "requestRoles": ("engagement", "engagementId", {"roles": ["auditor"], "reason": "reports"}),
+    "assignMember": ("engagement", "engagementId", {"cap": ["biller"]}),
+    "unassignMember": ("engagement", "engagementId", {}),
 }
 ROOTS: dict[str, GraphQLField] = {
     name: field
@@ -122,6 +134,7 @@ ROOTS: dict[str, GraphQLField] = {
 }
 HELD_BY = {"NotPermitted": "permission heldBy { key }", "InvalidInput": "field"}
 INVITED = ("previewInvitation", "acceptInvitation")
+OF_MEMBER = ("createApiKey", "assignMember", "unassignMember")
 REDEEMING = ("previewToken", "connectAgent")
 
 
@@ -150,10 +163,17 @@ def all_asks(world: World) -> Iterator[Ask]:
             yield _mutation(world, field, kind or "", place, {name: _id(world, kind, place)} | rest if kind else rest)
 
 
+PERMISSIONS = """query ($id: ID!, $memberId: ID!) {
+    engagement(id: $id) { __typename permissions(memberId: $memberId) { key } }
+}"""
+
+
 def _reads(world: World) -> Iterator[Ask]:
     for field in ("practice", "agent", "engagement"):
         yield from _of_each_place(world, field, field, ONE.format(field=field, inner="id"))
     yield from _of_each_place(world, "explainAccess", "engagement", EXPLAIN)
+    for ask in _of_each_place(world, "Engagement.permissions", "engagement", PERMISSIONS):
+        yield replace(ask, variables={**ask.variables, "memberId": world.ids["member own"]})
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:
@@ -177,7 +197,7 @@ def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, 
         typed |= {"letters": world.letters, "code": world.code}
     if field in INVITED:
         typed |= {"code": world.invitation}
-    if field == "createApiKey":
+    if field in OF_MEMBER:
         typed["memberId"] = world.ids["member own"]
     if field == "connectAgent":
         typed["confirmAgentId"] = world.ids["agent newcomer"]
