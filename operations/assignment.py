@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import limits
 from authz.actor import Access
 from errors import EngagementEnded, InvalidInput, NotFound
 from models import Assignment
@@ -32,7 +33,7 @@ async def assign_member(access: Access, engagement_id: UUID, typed: AssignMember
 
     Assigning again replaces the cap; the same again changes nothing. Refuses, first match wins: IdempotencyConflict,
     NotFound (also somebody else's member), InvalidInput (a member who does not work for the agent), EngagementEnded,
-    UnknownRole, InvalidInput (an empty cap, or roles that the engagement lacks).
+    UnknownRole, InvalidInput (an empty cap, roles that the engagement lacks, or too many people).
     """
 
     async def work(connection: Connection) -> Answer:
@@ -40,6 +41,8 @@ async def assign_member(access: Access, engagement_id: UUID, typed: AssignMember
         held = await _held(connection, access, engagement_id)
         cap = None if typed.cap is None else _cap(access, held, typed.cap)
         live = await _live(connection, held, member_id)
+        if live is None:
+            await _refuse_too_many(connection, held)
         if live is None or live.cap != cap:
             await _assign(connection, access, held, member_id, live, cap)
         return await _answer(connection, request, engagement_id)
@@ -100,6 +103,12 @@ def _cap(access: Access, held: Held, typed: Sequence[str]) -> list[str]:
 async def _live(connection: Connection, held: Held, member_id: UUID) -> Assignment | None:
     found = Assignment.filter(engagement_id=held.id, member_id=member_id, removed_at=None)
     return await found.using_db(connection).first()
+
+
+async def _refuse_too_many(connection: Connection, held: Held) -> None:
+    assigned = await Assignment.filter(engagement_id=held.id, removed_at=None).using_db(connection).count()
+    if assigned >= limits.of("members_per_engagement"):
+        raise InvalidInput("memberId", "as many people as there may be work in this practice; take somebody out first")
 
 
 async def _assign(

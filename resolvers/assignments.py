@@ -60,8 +60,8 @@ to_one(RoleRequest, "by", "user", "requested_by_id", _user)
 
 @edge(Engagement, "assignments")
 async def assignments(context: Context, engagement: Engagement) -> list[Assignment]:
-    """In the order in which they were made: no more than the agent may have people."""
-    everybody = Cut(limits.of("members_per_agent"), backwards=False, after=None, before=None)
+    """All of them, in the order in which they were made."""
+    everybody = Cut(limits.of("members_per_engagement"), backwards=False, after=None, before=None)
     found = await context.lists.page(Selection(ASSIGNMENTS, UUID(engagement.id)), everybody)
     return [Assignment(row=row, assigned_at=row["assigned_at"]) for row in found.rows]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import limits
 from tests.engaged import permissions_of
 from tests.keys import member_of
 from tests.members import active as made_active
@@ -157,6 +158,16 @@ async def test_nobody_is_assigned_where_the_work_has_ended(
     for refused in (await assign(acme, active, ben), await unassign(acme, active, ben)):
         assert (refused["problem"], refused["endReason"]) == ("ENGAGEMENT_ENDED", "REVOKED_BY_PRACTICE")
     assert await works_in(elm_street.owner, active) == []
+
+
+async def test_an_engagement_has_room_for_so_many_people(
+    acme: Agency, active: dict[str, Any], ben: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LIMITS", limits.read({"SPAREKEY_LIMIT_MEMBERS_PER_ENGAGEMENT": "1"}))
+    await assign(acme, active, ben)
+    full = await assign(acme, active)
+    assert (full["problem"], full["field"]) == ("INVALID_INPUT", "memberId")
+    assert (await assign(acme, active, ben, cap=["auditor"]))["__typename"] == "EngagementSuccess"
 
 
 async def test_assigning_beside_a_departure_leaves_nobody_assigned_who_left(
