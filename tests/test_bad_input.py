@@ -54,6 +54,9 @@ OTHERWISE = {
     "addStaff.roles.0": "UNKNOWN_ROLE",
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
+    "requestRoles.roles.0": "UNKNOWN_ROLE",
+    "assignMember.cap.0": "UNKNOWN_ROLE",
+    "unassignMember.cap.0": "INVALID_INPUT cap",
 }
 IDS = (
     "practiceId",
@@ -126,7 +129,8 @@ async def test_numbers_out_of_range_are_answered_by_name(asker: Asker) -> None:
     ttl, version = PLACES["issueToken.ttlMinutes"], PLACES["setRoles.expectedVersion"]
     for number in (0, -1, 61, 2**31 - 1, -(2**31)):
         assert await asker.said(ttl, number) == "INVALID_INPUT ttlMinutes"
-    for place in (version, PLACES["confirmRoles.expectedVersion"]):
+    suspending = [PLACES[f"{verb}Engagement.expectedVersion"] for verb in ("suspend", "resume")]
+    for place in (version, PLACES["confirmRoles.expectedVersion"], *suspending):
         for number in (-1, 0, 1, 2**31 - 1, -(2**31)):
             assert await asker.said(place, number) == "STALE_VERSION"
 
@@ -152,6 +156,7 @@ async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
     named = {place.name for place in PLACES.values() if place.scalar in ("Int", "DateTime")}
     assert named == {
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
+        *("suspendEngagement.expectedVersion", "resumeEngagement.expectedVersion"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
         *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
     }
@@ -177,6 +182,8 @@ async def test_a_time_in_the_past_or_too_far_away_is_answered_by_name(asker: Ask
         ("setRoles", "roles.0.role", "biler"),
         ("addStaff", "roles.0", "Biller"),
         ("setStaffRoles", "roles.0", "billers"),
+        ("requestRoles", "roles.0", "biler"),
+        ("assignMember", "cap.0", "biler"),
     ],
 )
 async def test_an_unknown_role_is_answered_with_the_nearest(
@@ -189,7 +196,7 @@ async def test_an_unknown_role_is_answered_with_the_nearest(
 
 
 async def test_a_role_named_twice_and_no_role_at_all_are_answered_by_name(asker: Asker) -> None:
-    for mutation in ("addStaff", "setStaffRoles", "setRoles"):
+    for mutation in ("addStaff", "setStaffRoles", "setRoles", "requestRoles"):
         one: Any = {"role": "biller"} if mutation == "setRoles" else "biller"
         field = "roles.1.role" if mutation == "setRoles" else "roles"
         typed = asker.inputs[mutation] | {"roles": [one, one]}
