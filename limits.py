@@ -143,6 +143,7 @@ TABLE = (
     Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
     Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),
+    Limit("members_per_engagement", 200, "members", "who works there is one list; a practice has far fewer outsiders"),
     Limit("step_up_seconds", 600, "seconds", "how recent the last authentication is for a sensitive grant"),
     Limit("idempotency_seconds", 86_400, "seconds", "how long a repeated request gets the first answer"),
     # How much of refused attempts is recorded.

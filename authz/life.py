@@ -91,6 +91,7 @@ class Facts(NamedTuple):
     auto_extend: bool = False
     reviewed_at: datetime | None = None  # the last time that the practice decided about the roles; None: never due
     unassigned_since: datetime | None = None  # None: somebody is assigned
+    suspended_by_platform: bool = False  # who has to lift it
 
 
 class Blocker(NamedTuple):
@@ -262,7 +263,7 @@ def _blockers(
     if runs_until(facts, policy, now) <= now:
         yield Blocker("expired", "the engagement has expired; renew it", Party.PRACTICE, facts.expires_at)
     if facts.suspended_at:
-        yield Blocker("suspended", "the engagement is suspended; resume it", Party.PRACTICE, facts.suspended_at)
+        yield _suspended(facts, facts.suspended_at)
     if facts.agent_suspended_at:
         message = "the platform has suspended the agent"
         yield Blocker("agent_suspended", message, Party.PLATFORM, facts.agent_suspended_at)
@@ -274,6 +275,12 @@ def _blockers(
     if facts.unassigned_since and _nobody_assigned(facts):
         message = "nobody of the agent is assigned to this practice; assign somebody"
         yield Blocker("member_not_assigned", message, Party.AGENT, facts.unassigned_since)
+
+
+def _suspended(facts: Facts, since: datetime) -> Blocker:
+    if facts.suspended_by_platform:
+        return Blocker("suspended", "the platform has suspended the engagement", Party.PLATFORM, since)
+    return Blocker("suspended", "the engagement is suspended; resume it", Party.PRACTICE, since)
 
 
 def overdue_since(facts: Facts, policy: Policy, roles: frozenset[str]) -> datetime:

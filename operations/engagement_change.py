@@ -18,6 +18,8 @@ from operations.facts import Held
 from operations.record import About, Event, record_all, who
 from operations.snapshot import snapshots
 
+_COUNT_VERSIONS = "UPDATE engagements SET version = version + 1 WHERE id = ANY ($1)"
+
 
 async def change(
     connection: Connection,
@@ -34,6 +36,12 @@ async def change(
     await Engagement.filter(id=held.id).using_db(connection).update(**columns or {}, version=held.row["version"] + 1)
     about = about_engagement(held)
     return await happened(connection, Event(who(access, about), event, about, summary[:500], before, after))
+
+
+async def change_all(connection: Connection, events: Sequence[Event]) -> list[str]:
+    """Count the version of many engagements, which the caller holds, and record what happened to each."""
+    await connection.execute_query_dict(_COUNT_VERSIONS, [[_engagement(event) for event in events]])
+    return await all_happened(connection, events)
 
 
 async def happened(connection: Connection, event: Event) -> str:

@@ -63,6 +63,9 @@ LEFT JOIN LATERAL (SELECT * FROM agreements s WHERE s.engagement_id = e.id AND s
     ORDER BY s.id DESC LIMIT 1) s ON TRUE"""  # noqa: S608  (our own text)
 
 _LOCK = "SELECT id FROM engagements WHERE id = $1 FOR UPDATE"
+_LOCK_ALL = "SELECT e.id FROM engagements e WHERE e.ended_at IS NULL AND ("
+_IN_ORDER = "ORDER BY e.id FOR UPDATE"  # of all that lock engagements, so that nobody waits in a circle
+_READ_ALL = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1) ORDER BY e.id"  # noqa: S608  (our own text)
 _READ = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = $1"  # noqa: S608  (our own text)
 
 Row = Mapping[str, Any]
@@ -102,6 +105,15 @@ async def hold(connection: Connection, access: Access, engagement_id: UUID) -> H
     return Held(rows[0], stored.grants, life(stored, access.policy, access.now))
 
 
+async def hold_live(connection: Connection, access: Access, chosen: str, value: UUID) -> list[Held]:
+    """Lock the engagements that `chosen` (SQL with $1) names and that have not ended, in the order of their ids."""
+    locked = await connection.execute_query_dict(f"{_LOCK_ALL}{chosen}) {_IN_ORDER}", [value])
+    rows = await connection.execute_query_dict(_READ_ALL, [[row["id"] for row in locked]])
+    found = [(row, facts(row)) for row in rows]
+    held = [Held(row, stored.grants, life(stored, access.policy, access.now)) for row, stored in found]
+    return [each for each in held if not each.life.ended_at]
+
+
 async def hold_to_change(connection: Connection, access: Access, engagement_id: UUID, expected: int) -> Held:
     """The same for a change that says which version it saw.
 
@@ -137,6 +149,7 @@ def facts(row: Row) -> Facts:
         row["auto_extend"],
         row["reviewed_at"] or row["started_at"],
         row["unassigned_since"],
+        row["suspended_by_platform"],
     )
 
 

@@ -48,6 +48,15 @@ def _held_alike(access: Access, mine: Iterable[str], role: Role, key: str) -> bo
     return any(no_wider(role.guards.get(key, PLAIN), own.guards.get(key, PLAIN)) for own in holding)
 
 
+def refuse_for_kind(policy: Policy, agent_kind: str, roles: Iterable[Role]) -> None:
+    """Raises RoleNotGrantable for a role that no agent of this kind can have."""
+    kind = policy.agents.get(agent_kind)
+    for role in roles:
+        if kind is None or role.key not in kind.roles:
+            title = kind.title.lower() if kind else "agent of this kind"
+            raise RoleNotGrantable(role.key, f"a {title} cannot be given the role {role.title}")
+
+
 def refuse_together(policy: Policy, roles: Sequence[Role]) -> None:
     """Raises SeparationOfDuty where one holder of all these roles could act against a separation."""
     for rule in policy.separations_broken([role.key for role in roles]):

@@ -95,7 +95,7 @@ async def _decide(connection: Connection, access: Access, held: Held, review: Re
         _refuse(access, held, rest)
     await _close(connection, access, held, review, decision, rest)
     if decision == END:
-        await revoke.end(connection, access, held, None, review=str(review.id))
+        await revoke.end(connection, access, held, revoke.by_practice(access), None, review=str(review.id))
         return
     await take_away(connection, access, rest.removed)
     for grant in rest.shortened:

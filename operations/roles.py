@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from authz.actor import Access
 from authz.advice import role_warnings
 from authz.life import NEVER, Grant
 from authz.policy import Role, Task
-from errors import RoleNotGrantable, WarningsNotAcknowledged
+from errors import WarningsNotAcknowledged
 from models import RoleGrant
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
@@ -21,12 +21,14 @@ from operations.facts import Held, hold_to_change, refuse_ended
 from operations.granting import (
     known_roles,
     needs_step_up,
+    refuse_for_kind,
     refuse_own_agent,
     refuse_together,
     refuse_ungrantable,
     step_up,
 )
 from operations.idempotency import Answer, Request, once
+from operations.role_request import ANSWERED
 from operations.step_up import require_recent
 from operations.typed_roles import ends_kept, ends_typed, standing, tasks_typed
 
@@ -58,11 +60,12 @@ class Outlook:
 
 
 async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, request: Request) -> UUID:
-    """Replace the engagement's roles. Naming those it has changes nothing. Returns the engagement's id.
+    """Replace the engagement's roles. Naming those it has changes nothing but answers what the agent has asked for.
 
     Sensitive roles wait for the owner unless the owner grants them; an owner who names a waiting role confirms
-    it. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, EngagementEnded, StaleVersion,
-    UnknownRole, RoleNotGrantable, SeparationOfDuty, WarningsNotAcknowledged, StepUpRequired.
+    it. Returns the engagement's id. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound,
+    EngagementEnded, StaleVersion, UnknownRole, RoleNotGrantable, SeparationOfDuty, WarningsNotAcknowledged,
+    StepUpRequired.
     """
 
     async def work(connection: Connection) -> Answer:
@@ -70,9 +73,9 @@ async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, r
         held = await hold_to_change(connection, access, engagement_id, typed.expected_version)
         change = _change(access, held, wanted)
         warnings = _refuse(access, held, change, tasks, acknowledged=bool(typed.acknowledge_warnings))
-        if not change.empty:
+        if not change.empty or held.row["requested_roles"]:
             await _apply(connection, access, held, change)
-            await _record(connection, access, held, change, tasks, warnings)
+            await _record(connection, access, held, change, tasks, warnings, ANSWERED)
         return await _answer(connection, request, engagement_id)
 
     await once(request, lambda: unit_of_work(work))
@@ -148,19 +151,11 @@ def _refuse_roles(access: Access, held: Held, change: _Change) -> None:
     if may_set:
         confirmed = [grant.role for grant in change.confirmed]
         refuse_own_agent(access, held.agent_id, [*(role.key for role in touched), *confirmed])
-    _refuse_for_kind(access, held, change)
+    refuse_for_kind(access.policy, held.row["agent_kind"], change.added)
     if may_set:
         kind = access.policy.agents.get(held.row["agent_kind"])
         refuse_ungrantable(access, touched, "agent", kind.ceiling if kind else frozenset())
     refuse_together(access.policy, [roles[key] for key in change.wanted])
-
-
-def _refuse_for_kind(access: Access, held: Held, change: _Change) -> None:
-    kind = access.policy.agents.get(held.row["agent_kind"])
-    for role in change.added:
-        if kind is None or role.key not in kind.roles:
-            title = kind.title.lower() if kind else "agent of this kind"
-            raise RoleNotGrantable(role.key, f"a {title} cannot be given the role {role.title}")
 
 
 def _warnings(access: Access, held: Held, change: _Change, tasks: Sequence[Task]) -> tuple[str, ...]:
@@ -209,6 +204,7 @@ async def _record(
     change: _Change,
     tasks: Sequence[Task],
     warnings: Sequence[str],
+    answered: Mapping[str, Any] | None = None,
 ) -> None:
     waiting = [] if _is_owner(access) else sorted(_waiting(held, change))
     after = {
@@ -221,7 +217,7 @@ async def _record(
     before = {"roles": [grant.role for grant in held.grants], "version": held.row["version"]}
     titles = ", ".join(access.policy.roles[key].title for key in sorted(change.wanted)) or "none"
     summary = f"set the roles of {held.row['agent_legal_name']}: {titles}"
-    reviewed = {"reviewed_at": access.now}  # who sets all roles has looked at all of them
+    reviewed = {"reviewed_at": access.now, **(answered or {})}  # who sets all roles has looked at all of them
     await engagement_change.change(
         connection, access, held, "engagement.roles_set", summary, before=before, after=after, columns=reviewed
     )

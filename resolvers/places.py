@@ -22,6 +22,7 @@ Locate: TypeAlias = Callable[[Context, Arguments], Awaitable[Place]]
 _ENGAGEMENT = "SELECT practice_id, agent_id FROM engagements WHERE id = $1"
 _REVIEW = "SELECT practice_id FROM reviews WHERE id = $1"
 _STAFF = "SELECT practice_id FROM staff_members WHERE id = $1"
+_MEMBER = "SELECT agent_id FROM agent_members WHERE id = $1"
 _API_KEY = "SELECT agent_id FROM api_keys WHERE id = $1"
 _INVITATION = "SELECT practice_id, agent_id FROM invitations WHERE id = $1"
 _TOKEN = "SELECT agent_id FROM connect_tokens WHERE id = $1"  # noqa: S105  (a table's name)
@@ -65,6 +66,12 @@ async def review(context: Context, arguments: Arguments) -> Place:
     memory.spoil()
     row = await _row(_REVIEW, "reviews.id", _id(arguments, "review_id"))
     return Place(frozenset({row["practice_id"]}), party_only=True)
+
+
+async def member(context: Context, arguments: Arguments) -> Place:
+    """The agent's people are its own to deal with."""
+    row = await _row(_MEMBER, "agent_members.id", _id(arguments, "member_id"))
+    return Place(agent=row["agent_id"])
 
 
 async def token(context: Context, arguments: Arguments) -> Place:

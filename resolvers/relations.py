@@ -13,7 +13,6 @@ from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
 from resolvers import objects
-from resolvers.actors import organisation_seat
 from resolvers.context import Context
 from resolvers.edges import edge, to_one
 from resolvers.lists import Beside, Condition, Listing, Selection
@@ -128,14 +127,6 @@ def grant(stored: Grant, status: str) -> RoleGrant:
 @edge(RoleGrant, "role")
 def role_of_grant(context: Context, grant: RoleGrant) -> Role:
     return role_named(context, grant.row["role"])
-
-
-@edge(Engagement, "permissions")
-def permissions_of_engagement(context: Context, engagement: Engagement) -> list[Permission]:
-    """The widest that anybody of the agent can have there now."""
-    hold_until(engagement.until)
-    seat = organisation_seat(engagement.facts, context.policy, context.request.now)
-    return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
 
 
 @edge(Engagement, "agreement")

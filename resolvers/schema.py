@@ -15,10 +15,12 @@ from resolvers.invitations import InvitationMutation
 from resolvers.live import Subscription
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
+from resolvers.people import PeopleMutation
 from resolvers.query import Query
 from resolvers.reviews import ReviewMutation
 from resolvers.sessions import SessionMutation
 from resolvers.staffing import StaffMutation
+from resolvers.suspensions import SuspensionMutation
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
 from schema.audit import AuditEvent
@@ -38,6 +40,8 @@ class Mutation(
     InvitationMutation,
     AccessMutation,
     ReviewMutation,
+    PeopleMutation,
+    SuspensionMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,

@@ -6,7 +6,7 @@ What is typed is right, so that whoever may do it succeeds; the places are those
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -109,6 +109,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "removeStaff": ("staff", "staffId", {}),
     "transferOwnership": ("practice", "practiceId", {}),
     "verifyAgent": ("agent", "agentId", {}),
+    "suspendAgent": ("agent", "agentId", {}),
+    "resumeAgent": ("agent", "agentId", {}),
+    "departMember": ("member", "memberId", {}),
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
     "cancelInvitation": ("invitation", "invitationId", {}),
     "previewInvitation": (None, "", {}),
@@ -125,6 +128,12 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "renewEngagement": ("engagement", "engagementId", {"expiresAt": "2027-06-01T00:00:00Z", "expectedVersion": 2}),
     "decideReview": ("review", "reviewId", {"decision": "KEEP"}),
     "revokeAgent": ("engagement", "engagementId", {}),
+    "leavePractice": ("engagement", "engagementId", {}),
+    "suspendEngagement": ("engagement", "engagementId", {"reason": "holidays", "expectedVersion": 2}),
+    "resumeEngagement": ("engagement", "engagementId", {"expectedVersion": 2}),
+    "requestRoles": ("engagement", "engagementId", {"roles": ["auditor"], "reason": "reports"}),
+    "assignMember": ("engagement", "engagementId", {"cap": ["biller"]}),
+    "unassignMember": ("engagement", "engagementId", {}),
 }
 ROOTS: dict[str, GraphQLField] = {
     name: field
@@ -134,6 +143,7 @@ ROOTS: dict[str, GraphQLField] = {
 }
 HELD_BY = {"NotPermitted": "permission heldBy { key }", "InvalidInput": "field"}
 INVITED = ("previewInvitation", "acceptInvitation")
+OF_MEMBER = ("createApiKey", "assignMember", "unassignMember")
 REDEEMING = ("previewToken", "connectAgent")
 
 
@@ -162,6 +172,11 @@ def all_asks(world: World) -> Iterator[Ask]:
             yield _mutation(world, field, kind or "", place, {name: _id(world, kind, place)} | rest if kind else rest)
 
 
+PERMISSIONS = """query ($id: ID!, $memberId: ID!) {
+    engagement(id: $id) { __typename permissions(memberId: $memberId) { key } }
+}"""
+
+
 def _reads(world: World) -> Iterator[Ask]:
     for field in ("practice", "agent", "engagement"):
         yield from _of_each_place(world, field, field, ONE.format(field=field, inner="id"))
@@ -169,6 +184,8 @@ def _reads(world: World) -> Iterator[Ask]:
     yield from _of_each_place(world, "accessAsOf", "practice", AS_OF)
     yield from _of_each_place(world, "previewRoles", "engagement", PREVIEW)
     yield from _of_each_place(world, "changes", "agent", CHANGES)
+    for ask in _of_each_place(world, "Engagement.permissions", "engagement", PERMISSIONS):
+        yield replace(ask, variables={**ask.variables, "memberId": world.ids["member own"]})
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:
@@ -192,7 +209,7 @@ def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, 
         typed |= {"letters": world.letters, "code": world.code}
     if field in INVITED:
         typed |= {"code": world.invitation}
-    if field == "createApiKey":
+    if field in OF_MEMBER:
         typed["memberId"] = world.ids["member own"]
     if field == "transferOwnership":
         typed["toStaffId"] = world.ids["staff own"]

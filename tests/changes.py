@@ -14,6 +14,7 @@ from tests.town import INVITED, RECEIPT, ROLES_SET, Agency, Client, House, Town,
 
 PASSWORD = "correct horse"
 ENGAGEMENT_SHOWN = "... on EngagementSuccess { engagement { id version expiresAt } }"
+ENGAGED = "... on EngagementSuccess { engagement { id version status } }"
 PREVIEWED = "... on PreviewTokenSuccess { agent { agentId } }"
 
 
@@ -233,6 +234,63 @@ async def decide_review(town: Town) -> Change:
     return Change(elm.owner, typed, ENGAGEMENT_SHOWN, "engagement.reviewed", {"decision": "REDUCE"})
 
 
+async def leave_practice(town: Town) -> Change:
+    _, acme, engagement = await engaged(town)
+    return Change(acme.admin, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", {"reason": ""})
+
+
+async def suspend_engagement(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "expectedVersion": 1, "reason": "holidays"}
+    return Change(elm.owner, typed, ENGAGED, "engagement.suspended", {"reason": " "})
+
+
+async def resume_engagement(town: Town) -> Change:
+    change = await suspend_engagement(town)
+    await change.client.do("suspendEngagement", ENGAGED, **change.typed)
+    typed = {"engagementId": change.typed["engagementId"], "expectedVersion": 2}
+    return Change(change.client, typed, ENGAGED, "engagement.resumed", {"expectedVersion": 1})
+
+
+async def request_roles(town: Town) -> Change:
+    _, acme, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "roles": ["biller"], "reason": "claims"}
+    return Change(acme.admin, typed, ENGAGED, "engagement.roles_requested", {"roles": ["scheduler"]})
+
+
+async def assign_member(town: Town) -> Change:
+    _, acme, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "memberId": await member_of(acme)}
+    return Change(acme.admin, typed, ENGAGED, "engagement.member_assigned", {"cap": []})
+
+
+async def unassign_member(town: Town) -> Change:
+    change = await assign_member(town)
+    await change.client.do("assignMember", ENGAGED, **change.typed)
+    return Change(change.client, change.typed, ENGAGED, "engagement.member_unassigned", {"cap": ["biller"]})
+
+
+async def depart_member(town: Town) -> Change:
+    acme = await town.agency()
+    ben = await town.member(acme, "ben@acme.example")
+    selection = "... on MemberSuccess { practicesNotified member { id status } }"
+    last = {"memberId": await member_of(acme)}
+    return Change(acme.admin, {"memberId": await member_of(acme, ben)}, selection, "member.departed", last)
+
+
+async def suspend_agent(town: Town) -> Change:
+    acme = await town.agency()
+    selection = "... on AgentSuccess { agent { id status } }"
+    nobody = {"agentId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(await town.operator(), {"agentId": acme.id}, selection, "agent.suspended", nobody)
+
+
+async def resume_agent(town: Town) -> Change:
+    change = await suspend_agent(town)
+    await change.client.do("suspendAgent", "", **change.typed)
+    return Change(change.client, change.typed, change.selection, "agent.resumed", change.spoiled)
+
+
 async def begin_totp(town: Town) -> Change:
     return Change(await town.person("ann@elm.example"), {"label": "Phone"}, BEGUN, "factor.begun", {"label": ""})
 
@@ -341,5 +399,14 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "renewEngagement": renew_engagement,
     "decideReview": decide_review,
     "revokeAgent": revoke_agent,
+    "leavePractice": leave_practice,
+    "suspendEngagement": suspend_engagement,
+    "resumeEngagement": resume_engagement,
+    "requestRoles": request_roles,
+    "assignMember": assign_member,
+    "unassignMember": unassign_member,
+    "departMember": depart_member,
+    "suspendAgent": suspend_agent,
+    "resumeAgent": resume_agent,
 }
 ALL = WITHOUT_A_KEY | WITH_A_KEY

@@ -46,6 +46,7 @@ def drawn(pick: Pick, now: datetime) -> Facts:
         auto_extend=pick((False, False, False, True)),
         reviewed_at=_midnight(now) + timedelta(days=-pick(REVIEWED)) + pick((timedelta(0), -INSTANT)),
         unassigned_since=now - timedelta(days=400),
+        suspended_by_platform=pick((False, False, True)),
     )
 
 
@@ -124,6 +125,7 @@ def _rows(facts: Facts, user: UUID, now: datetime) -> list[Any]:
             started_by_id=user,
             expires_at=facts.expires_at,
             suspended_at=facts.suspended_at,
+            suspended_by_platform=facts.suspended_by_platform,
             ended_at=facts.ended_at,
             end_reason=facts.end_reason,
             auto_extend=facts.auto_extend,

@@ -55,6 +55,9 @@ OTHERWISE = {
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "transferOwnership.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
+    "requestRoles.roles.0": "UNKNOWN_ROLE",
+    "assignMember.cap.0": "UNKNOWN_ROLE",
+    "unassignMember.cap.0": "INVALID_INPUT cap",
 }
 IDS = (
     "practiceId",
@@ -128,7 +131,8 @@ async def test_numbers_out_of_range_are_answered_by_name(asker: Asker) -> None:
     ttl, version = PLACES["issueToken.ttlMinutes"], PLACES["setRoles.expectedVersion"]
     for number in (0, -1, 61, 2**31 - 1, -(2**31)):
         assert await asker.said(ttl, number) == "INVALID_INPUT ttlMinutes"
-    for place in (version, PLACES["confirmRoles.expectedVersion"]):
+    suspending = [PLACES[f"{verb}Engagement.expectedVersion"] for verb in ("suspend", "resume")]
+    for place in (version, PLACES["confirmRoles.expectedVersion"], *suspending):
         for number in (-1, 0, 1, 2**31 - 1, -(2**31)):
             assert await asker.said(place, number) == "STALE_VERSION"
 
@@ -157,6 +161,7 @@ async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
     named = {place.name for place in PLACES.values() if place.scalar in ("Int", "DateTime", "Date")}
     assert named == {
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
+        *("suspendEngagement.expectedVersion", "resumeEngagement.expectedVersion"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
         *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
         "recordTraining.completedOn",
@@ -191,6 +196,8 @@ async def test_a_day_that_has_not_come_or_is_too_long_ago_is_answered_by_name(as
         ("addStaff", "roles.0", "Biller"),
         ("setStaffRoles", "roles.0", "billers"),
         ("transferOwnership", "roles.0", "billers"),
+        ("requestRoles", "roles.0", "biler"),
+        ("assignMember", "cap.0", "biler"),
     ],
 )
 async def test_an_unknown_role_is_answered_with_the_nearest(
@@ -203,7 +210,7 @@ async def test_an_unknown_role_is_answered_with_the_nearest(
 
 
 async def test_a_role_named_twice_and_no_role_at_all_are_answered_by_name(asker: Asker) -> None:
-    for mutation in ("addStaff", "setStaffRoles", "setRoles"):
+    for mutation in ("addStaff", "setStaffRoles", "setRoles", "requestRoles"):
         one: Any = {"role": "biller"} if mutation == "setRoles" else "biller"
         field = "roles.1.role" if mutation == "setRoles" else "roles"
         typed = asker.inputs[mutation] | {"roles": [one, one]}

@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.asks import ROOTS, Ask, all_asks, guarded_edges, ids_taken, outcome
+from tests.asks import PERMISSIONS, ROOTS, Ask, all_asks, guarded_edges, ids_taken, outcome
 from tests.callers import CALLERS, World
 from tests.keeping import Kept
 
@@ -38,6 +38,7 @@ ID_FIELDS = (
     "sessionId",
     "engagementId",
     "reviewId",
+    "memberId",
 )
 
 
@@ -97,6 +98,17 @@ async def test_what_is_hidden_is_answered_so_below_the_root_and_beside_the_first
     asked = [await world.browser("owner").send(explain, e=ids["engagement own"], m=each) for each in foreign]
     assert {outcome(answer) for answer in asked} == {"error NOT_FOUND"}
     assert len({answer.content for answer in asked}) == 1
+    foreign = [ids["member other"], ids["member unknown"], "malformed"]
+    asked = [
+        await world.browser("owner").send(PERMISSIONS, id=ids["engagement own"], memberId=each) for each in foreign
+    ]
+    assert {outcome(answer) for answer in asked} == {"error NOT_FOUND"}
+    assert len({answer.content for answer in asked}) == 1
+    assign = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("assignMember", "own"))
+    asks = [assign.variables["input"] | {"memberId": each} for each in foreign]
+    found = {(await world.browser("agent admin").send(assign.document, input=typed)).content for typed in asks}
+    assert len(found) == 1
+    assert b"NOT_FOUND" in found.pop()
     create = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("createApiKey", "own"))
     foreign = [ids["member other"], ids["member unknown"], "malformed"]
     asks = [create.variables["input"] | {"memberId": each} for each in foreign]
@@ -122,7 +134,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
     assert {
         place
         for place in ids_taken()
-        if place.rpartition(".")[2] not in ("role", "roles", "key", "permission", "scopes")
+        if place.rpartition(".")[2] not in ("role", "roles", "key", "permission", "scopes", "cap")
     } == {
         *("Query.node.id", "Query.nodes.ids", "Query.practice.id", "Query.agent.id", "Query.engagement.id"),
         "Query.accessAsOf.practiceId",
@@ -145,6 +157,9 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("FinishPasskeyInput.challengeId", "PasskeyAnswerInput.challengeId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
+        *("AssignMemberInput.engagementId", "AssignMemberInput.memberId", "MemberInput.memberId"),
+        *("Engagement.permissions.memberId", "RequestRolesInput.engagementId", "LeavePracticeInput.engagementId"),
+        "SuspendEngagementInput.engagementId",
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
         *("RecordTrainingInput.staffId", "RemoveStaffInput.staffId"),
         *("TransferOwnershipInput.practiceId", "TransferOwnershipInput.toStaffId"),

@@ -43,7 +43,12 @@ SITE = RelyingParty("keys.example.org", "Sparekey", "https://keys.example.org")
 # The others are named after theirs.
 INPUTS = {
     "verifyAgent": "AgentInput",
+    "suspendAgent": "AgentInput",
+    "resumeAgent": "AgentInput",
     "confirmRoles": "EngagementVersionInput",
+    "resumeEngagement": "EngagementVersionInput",
+    "unassignMember": "AssignMemberInput",
+    "departMember": "MemberInput",
     "signInWithPasskey": "PasskeyAnswerInput",
     "reauthenticateWithPasskey": "PasskeyAnswerInput",
 }
