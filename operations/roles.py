@@ -129,7 +129,7 @@ def _refuse(
     before = {grant.role for grant in held.grants}
     new = [role for role in change.added if role.key not in before]
     warnings = role_warnings(
-        access.policy, held.row["agent_kind"], new, tasks, agreement_in_force=held.life.agreement_in_force
+        access.policy, held.row["agent_kind"], new, tasks, agreement_in_force=held.life.agreement_settled
     )
     if warnings and not acknowledged:
         raise WarningsNotAcknowledged(warnings)

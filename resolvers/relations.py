@@ -7,8 +7,9 @@ from uuid import UUID
 import strawberry
 
 from authz.actor import Place
+from authz.agreement import agreement_state
 from authz.decide import permissions
-from authz.life import Facts, Grant, agreement_state, grant_status
+from authz.life import Facts, Grant, grant_status
 from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
