@@ -105,14 +105,20 @@ async def hold(connection: Connection, access: Access, engagement_id: UUID) -> H
     return Held(rows[0], stored.grants, life(stored, access.policy, access.now))
 
 
+async def hold_open(connection: Connection, access: Access, engagement_id: UUID) -> Held:
+    """The same for a change that needs no version. Refuses, first match wins: NotFound, EngagementEnded."""
+    held = await hold(connection, access, engagement_id)
+    if held.life.ended_at:
+        raise EngagementEnded(held.life.ended_at, held.life.end_reason or "expired")
+    return held
+
+
 async def hold_to_change(connection: Connection, access: Access, engagement_id: UUID, expected: int) -> Held:
     """The same for a change that says which version it saw.
 
     Refuses, first match wins: NotFound, EngagementEnded, StaleVersion.
     """
-    held = await hold(connection, access, engagement_id)
-    if held.life.ended_at:
-        raise EngagementEnded(held.life.ended_at, held.life.end_reason or "expired")
+    held = await hold_open(connection, access, engagement_id)
     if held.row["version"] != expected:
         raise StaleVersion(held.id)
     return held
@@ -163,8 +169,8 @@ def _agreement(stored: Any) -> AgreementFacts | None:
     basis, requested, by_agent, by_practice, effective, expires, *rest = _json(stored)
     ref, sha256, waived, terminated, covered, trained, reason = rest
     signed = (_time(requested), _time(by_agent), _time(by_practice))
-    over = (_time(waived), _time(terminated), _day(covered), _day(trained))
-    return AgreementFacts(basis, *signed, _day(effective), _day(expires), ref, sha256, *over, reason)
+    dates, over = (_day(effective), _day(expires)), (_time(waived), _time(terminated))
+    return AgreementFacts(basis, *signed, *dates, ref, sha256, *over, _day(covered), _day(trained), reason)
 
 
 def _json(value: Any) -> Any:

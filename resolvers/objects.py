@@ -5,7 +5,6 @@ Objects that fill pages (practices, agents, engagements) make each field when it
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +17,7 @@ import strawberry
 import schema.policy as api_policy
 from authz import policy as rules
 from authz.life import Life, changes_at, life, runs_until
+from authz.training import months_later
 from models.memory import hold_until
 from operations import spelling
 from operations.facts import facts
@@ -103,13 +103,8 @@ def staff_member(row: Row, policy: rules.Policy, now: datetime) -> StaffMember:
 def _training(row: Row, policy: rules.Policy, today: date) -> Training:
     """Due when somebody joins (45 CFR 164.530(b)(2)), then again after the policy's months."""
     completed = row["training_completed_on"]
-    due = _months_later(completed, policy.training.months) if completed else row["added_at"].date()
+    due = months_later(completed, policy.training.months) if completed else row["added_at"].date()
     return Training(last_completed_on=completed, due_on=due, overdue=due < today)
-
-
-def _months_later(day: date, months: int) -> date:
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def agent(row: Row) -> Agent:

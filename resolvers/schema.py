@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers import pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
+from resolvers.agreements import AgreementMutation
 from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema
 from resolvers.factors import FactorMutation
@@ -32,6 +33,7 @@ class Mutation(
     OrganisationMutation,
     InvitationMutation,
     AccessMutation,
+    AgreementMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,

@@ -43,6 +43,7 @@ SITE = RelyingParty("keys.example.org", "Sparekey", "https://keys.example.org")
 INPUTS = {
     "verifyAgent": "AgentInput",
     "confirmRoles": "EngagementVersionInput",
+    "terminateAgreement": "EngagementVersionInput",
     "signInWithPasskey": "PasskeyAnswerInput",
     "reauthenticateWithPasskey": "PasskeyAnswerInput",
 }
