@@ -13,6 +13,7 @@ from resolvers import explain, objects, pages, places
 from resolvers import nodes as any_nodes
 from resolvers.context import context_of
 from resolvers.guard import Hidden, requires
+from resolvers.onboarding import OnboardingQuery
 from schema.agent import Agent, AgentConnection
 from schema.edges import After, Before, First, Last
 from schema.engagement import Engagement
@@ -42,7 +43,7 @@ def _page(first: int | None, after: str | None, last: int | None, before: str | 
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query:
+class Query(OnboardingQuery):
     @strawberry.field(
         description="You: where you belong and what you can do. Null never; nobody signed in is refused.",
         extensions=requires("account.read"),

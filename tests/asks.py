@@ -38,6 +38,7 @@ PLACES = {
 }
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
+ONBOARDING = "query ($id: ID!) { clientOnboarding(agentId: $id) { totalCount } }"
 REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
@@ -113,6 +114,11 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "setRoles": ("engagement", "engagementId", {"roles": [], "expectedVersion": 2}),
     "confirmRoles": ("engagement", "engagementId", {"expectedVersion": 2}),
     "revokeAgent": ("engagement", "engagementId", {}),
+    "requestAgreement": ("engagement", "engagementId", {}),
+    "signAgreement": ("engagement", "engagementId", {"documentRef": "cabinet 7", "documentSha256": "a" * 64}),
+    "recordAgreement": ("engagement", "engagementId", {"basis": "BAA", "effectiveOn": "2026-11-23"}),
+    "waiveAgreement": ("engagement", "engagementId", {"reason": "one afternoon a month"}),  # a company's is required
+    "terminateAgreement": ("engagement", "engagementId", {"expectedVersion": 2}),
 }
 ROOTS: dict[str, GraphQLField] = {
     name: field
@@ -154,6 +160,7 @@ def _reads(world: World) -> Iterator[Ask]:
     for field in ("practice", "agent", "engagement"):
         yield from _of_each_place(world, field, field, ONE.format(field=field, inner="id"))
     yield from _of_each_place(world, "explainAccess", "engagement", EXPLAIN)
+    yield from _of_each_place(world, "clientOnboarding", "agent", ONBOARDING)
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:

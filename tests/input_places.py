@@ -25,6 +25,7 @@ WHO = {
     "createPractice": "stranger",
     "registerAgent": "stranger",
     "verifyAgent": "operator",
+    "signAgreement": "agent admin",
     "inviteMember": "agent admin",
     "acceptInvitation": "stranger",
     "previewInvitation": "stranger",
