@@ -126,7 +126,7 @@ async def test_numbers_out_of_range_are_answered_by_name(asker: Asker) -> None:
     ttl, version = PLACES["issueToken.ttlMinutes"], PLACES["setRoles.expectedVersion"]
     for number in (0, -1, 61, 2**31 - 1, -(2**31)):
         assert await asker.said(ttl, number) == "INVALID_INPUT ttlMinutes"
-    for place in (version, PLACES["confirmRoles.expectedVersion"]):
+    for place in (version, PLACES["confirmRoles.expectedVersion"], PLACES["terminateAgreement.expectedVersion"]):
         for number in (-1, 0, 1, 2**31 - 1, -(2**31)):
             assert await asker.said(place, number) == "STALE_VERSION"
 
@@ -140,7 +140,10 @@ async def test_what_is_no_number_and_no_time_never_reaches_a_resolver(asker: Ask
         if place.scalar == "DateTime":
             for value in ("", LONG, "2027-01-01", "2027-01-01T00:00:00", "2027-13-01T00:00:00Z", 1, "a\u202eb", "now"):
                 assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
-        if place.scalar in ("Boolean", "PracticeKind", "AgentKind", "Purpose"):
+        if place.scalar == "Date":
+            for value in ("", LONG, "2027-1-1", "2027-02-29", "2027-01-01T00:00:00Z", 1, "a\u202eb", "today"):
+                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
+        if place.scalar in ("Boolean", "PracticeKind", "AgentKind", "Purpose", "ComplianceBasis"):
             for value in ("", "yes", 1, "billing_company", LONG):
                 assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
         if place.scalar in ("String", "ID"):
@@ -154,6 +157,7 @@ async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
         *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
+        "terminateAgreement.expectedVersion",
     }
 
 
@@ -169,6 +173,17 @@ async def test_a_time_in_the_past_or_too_far_away_is_answered_by_name(asker: Ask
     for name in ("createApiKey.expiresAt", "rotateApiKey.expiresAt"):
         for text in (*past, "2027-11-23T12:00:01Z", "9999-12-31T23:59:59Z"):
             assert await asker.said(PLACES[name], text) == "INVALID_INPUT expiresAt"
+
+
+async def test_a_day_that_no_agreement_has_is_answered_by_name(asker: Asker) -> None:
+    asked = 0
+    for place in PLACES.values():
+        if place.scalar == "Date":
+            for day in ("0001-01-01", "1926-11-23", "9999-12-31"):
+                said = await asker.said(place, day)
+                assert said == f"INVALID_INPUT {place.path[-1]}", (place.name, day)
+                asked += 1
+    assert asked >= 15
 
 
 @pytest.mark.parametrize(
