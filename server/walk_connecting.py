@@ -91,7 +91,8 @@ def first_connection(scene: Scene, company: Company, token: Token) -> tuple[Prac
     story.tell("She presses the button with that name. Bright Billing is connected, and can do nothing.")
     engagement = connect(maple, token, company.agent)
     show_engagement(scene, engagement)
-    _expect_blockers(scene, engagement, {"NO_ROLES": "PRACTICE", "AGREEMENT_MISSING": "AGENT"})
+    nobody = {"MEMBER_NOT_ASSIGNED": "AGENT"}
+    _expect_blockers(scene, engagement, {"NO_ROLES": "PRACTICE", "AGREEMENT_MISSING": "AGENT"} | nobody)
     story.same("engagements after the connection", _engagements(maple), 1)
     story.tell("Ben sees that his token was used. He and Ada hold no permission in the practice.")
     state = token_now(company.member, company.agent.id, token)["status"]
@@ -158,7 +159,7 @@ def roles_screen(scene: Scene, company: Company, maple: Practice, engagement: di
     story.same("the engagement's status", engagement["status"], "AWAITING_AGREEMENT")
     story.same("its permissions", engagement["permissions"], [])
     story.same("its agreement", engagement["agreement"], {"requirement": "REQUIRED", "state": "NONE"})
-    _expect_blockers(scene, engagement, {"AGREEMENT_MISSING": "AGENT"})
+    _expect_blockers(scene, engagement, {"AGREEMENT_MISSING": "AGENT", "MEMBER_NOT_ASSIGNED": "AGENT"})
     show_engagement(scene, engagement)
     expect_nothing(scene, company, maple)
     return engagement
