@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-from authz.life import NEVER, AgreementFacts, Facts, end, live_roles, overdue_since, review_due, runs_until
+from authz.agreement import AgreementFacts
+from authz.life import NEVER, Facts, end, live_roles, overdue_since, review_due, runs_until
 from authz.policy import Policy
 
 EXPIRES_SOON = "engagement.expires_soon"

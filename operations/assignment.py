@@ -8,13 +8,13 @@ from uuid import UUID
 
 import limits
 from authz.actor import Access
-from errors import EngagementEnded, InvalidInput, NotFound
+from errors import InvalidInput, NotFound
 from models import Assignment
 from models.connection import Connection
 from models.identifier import parse
 from models.unit_of_work import unit_of_work
 from operations import engagement_change
-from operations.facts import Held, hold
+from operations.facts import Held, hold_open
 from operations.granting import known_roles
 from operations.idempotency import Answer, Request, once
 
@@ -38,7 +38,7 @@ async def assign_member(access: Access, engagement_id: UUID, typed: AssignMember
 
     async def work(connection: Connection) -> Answer:
         member_id = await _member(connection, access, typed.member_id, must_work=True)
-        held = await _held(connection, access, engagement_id)
+        held = await hold_open(connection, access, engagement_id)
         cap = None if typed.cap is None else _cap(access, held, typed.cap)
         live = await _live(connection, held, member_id)
         if live is None:
@@ -61,7 +61,7 @@ async def unassign_member(access: Access, engagement_id: UUID, typed: AssignMemb
         if typed.cap is not None:
             raise InvalidInput("cap", "leave it out: unassigning takes all roles; to keep some, assign with a cap")
         member_id = await _member(connection, access, typed.member_id, must_work=False)
-        held = await _held(connection, access, engagement_id)
+        held = await hold_open(connection, access, engagement_id)
         live = await _live(connection, held, member_id)
         if live is not None:
             await _remove(connection, access, held, live)
@@ -79,13 +79,6 @@ async def _member(connection: Connection, access: Access, typed: str, *, must_wo
     if must_work and not rows[0]["works"]:
         raise InvalidInput("memberId", "assign somebody who works for the agent now; this member does not")
     return member_id
-
-
-async def _held(connection: Connection, access: Access, engagement_id: UUID) -> Held:
-    held = await hold(connection, access, engagement_id)
-    if held.life.ended_at:
-        raise EngagementEnded(held.life.ended_at, held.life.end_reason or "expired")
-    return held
 
 
 def _cap(access: Access, held: Held, typed: Sequence[str]) -> list[str]:

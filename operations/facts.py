@@ -11,7 +11,8 @@ from uuid import UUID
 import orjson
 
 from authz.actor import Access
-from authz.life import AgreementFacts, Facts, Grant, Life, life
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant, Life, life
 from authz.outline import SOME_DAY, Outline
 from errors import EngagementEnded, NotFound, StaleVersion
 from models.connection import Connection
@@ -27,7 +28,8 @@ p.closed_at AS practice_closed_at,
 (SELECT json_agg(json_build_array(g.role, g.granted_at, g.confirmed_at, g.expires_at, g.id, g.granted_by_id)
     ORDER BY g.role) FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL) AS grants,
 (SELECT json_build_array(s.basis, s.requested_at, s.agent_signed_at, s.practice_signed_at, s.effective_on, s.expires_on,
-    s.document_ref, s.document_sha256, s.waived_at, s.terminated_at)
+    s.document_ref, s.document_sha256, s.waived_at, s.terminated_at, s.covered_until, s.training_completed_on,
+    s.waive_reason)
     FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
     ORDER BY s.id DESC LIMIT 1) AS agreement,
 (SELECT CASE WHEN count(*) = count(s.removed_at) THEN coalesce(max(s.removed_at), e.started_at) END
@@ -49,6 +51,7 @@ OUTLINE = {
     "terminated": "s.terminated_at IS NOT NULL",
     "effective_on": "s.effective_on",
     "expires_on": "s.expires_on",
+    "covered_until": "s.covered_until",
 }
 # What all that are alike in that differ in: who extends itself never expires.
 DATES = {
@@ -114,13 +117,19 @@ async def hold_live(connection: Connection, access: Access, chosen: str, value: 
     return [each for each in held if not each.life.ended_at]
 
 
+async def hold_open(connection: Connection, access: Access, engagement_id: UUID) -> Held:
+    """The same for a change that needs no version. Refuses, first match wins: NotFound, EngagementEnded."""
+    held = await hold(connection, access, engagement_id)
+    refuse_ended(held.life)
+    return held
+
+
 async def hold_to_change(connection: Connection, access: Access, engagement_id: UUID, expected: int) -> Held:
     """The same for a change that says which version it saw.
 
     Refuses, first match wins: NotFound, EngagementEnded, StaleVersion.
     """
-    held = await hold(connection, access, engagement_id)
-    refuse_ended(held.life)
+    held = await hold_open(connection, access, engagement_id)
     if held.row["version"] != expected:
         raise StaleVersion(held.id)
     return held
@@ -175,9 +184,11 @@ def _grants(stored: Any) -> tuple[Grant, ...]:
 def _agreement(stored: Any) -> AgreementFacts | None:
     if stored is None:
         return None
-    basis, requested, by_agent, by_practice, effective, expires, ref, sha256, waived, terminated = _json(stored)
+    basis, requested, by_agent, by_practice, effective, expires, *rest = _json(stored)
+    ref, sha256, waived, terminated, covered, trained, reason = rest
     signed = (_time(requested), _time(by_agent), _time(by_practice))
-    return AgreementFacts(basis, *signed, _day(effective), _day(expires), ref, sha256, _time(waived), _time(terminated))
+    dates, over = (_day(effective), _day(expires)), (_time(waived), _time(terminated))
+    return AgreementFacts(basis, *signed, *dates, ref, sha256, *over, _day(covered), _day(trained), reason)
 
 
 def _json(value: Any) -> Any:

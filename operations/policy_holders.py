@@ -25,7 +25,8 @@ BITS = 62  # roles in one bigint
 # $1 is now.
 _LIVE_GRANT = "removed_at IS NULL AND confirmed_at IS NOT NULL AND (expires_at IS NULL OR expires_at > $1)"
 _IN_FORCE = """
-s.terminated_at IS NULL AND s.superseded_at IS NULL AND (s.waived_at IS NOT NULL OR (
+s.terminated_at IS NULL AND s.superseded_at IS NULL AND s.waived_at IS NULL
+AND (s.covered_until >= ($1::timestamptz AT TIME ZONE 'UTC')::date OR (
     s.practice_signed_at IS NOT NULL AND (s.agent_signed_at IS NOT NULL OR s.basis = 'workforce_training')
     AND s.effective_on <= ($1::timestamptz AT TIME ZONE 'UTC')::date
     AND (s.expires_on IS NULL OR s.expires_on >= ($1::timestamptz AT TIME ZONE 'UTC')::date)))

@@ -163,8 +163,8 @@ def _warnings(access: Access, held: Held, change: _Change, tasks: Sequence[Task]
     until = {grant.role: grant.expires_at or NEVER for grant in standing(access, held)}
     ends = {key: end or NEVER for key, end in change.wanted.items()}
     more = [role for role in change.added if role.key not in until or ends[role.key] > until[role.key]]
-    in_force = held.life.agreement_in_force
-    return role_warnings(access.policy, held.row["agent_kind"], more, tasks, agreement_in_force=in_force)
+    settled = held.life.agreement_settled
+    return role_warnings(access.policy, held.row["agent_kind"], more, tasks, agreement_in_force=settled)
 
 
 def _proved(access: Access, change: _Change) -> list[Role]:

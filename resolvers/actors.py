@@ -14,7 +14,7 @@ import orjson
 
 from authz.actor import Actor
 from authz.decide import Seat
-from authz.life import Facts, Life, Status, changes_at, is_in_force, life
+from authz.life import Facts, Life, Status, changes_at, life
 from authz.policy import Policy
 from models.connection import Row, watched_read
 from models.memory import hold_until, note
@@ -240,8 +240,7 @@ def engagement_seat(row: Mapping[str, Any], found: Life) -> Seat:
 def organisation_seat(stored: Facts, policy: Policy, now: datetime) -> Seat:
     """The widest that anybody of the agent can have in the engagement: no member, no cap."""
     found = life(stored, policy, now)
-    in_force = is_in_force(found.agreement)
-    return Seat("agent", found.live_roles, _is_open(found.status), stored.agent_kind, in_force)
+    return Seat("agent", found.live_roles, _is_open(found.status), stored.agent_kind, found.agreement_in_force)
 
 
 def _is_open(status: Status) -> bool:

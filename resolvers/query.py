@@ -14,6 +14,7 @@ from resolvers import changes, explain, history, objects, pages, places
 from resolvers import nodes as any_nodes
 from resolvers.context import context_of
 from resolvers.guard import Hidden, requires
+from resolvers.onboarding import OnboardingQuery
 from resolvers.role_preview import RolePreviewQuery
 from schema.agent import Agent, AgentConnection
 from schema.change import ChangePage
@@ -55,7 +56,7 @@ def _page(first: int | None, after: str | None, last: int | None, before: str | 
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(RolePreviewQuery):
+class Query(RolePreviewQuery, OnboardingQuery):
     @strawberry.field(
         description="You: where you belong and what you can do. Null never; nobody signed in is refused.",
         extensions=requires("account.read"),

@@ -7,8 +7,9 @@ from uuid import UUID
 import strawberry
 
 from authz.actor import Place
+from authz.agreement import AgreementFacts, agreement_state
 from authz.decide import permissions
-from authz.life import Facts, Grant, agreement_state, grant_status
+from authz.life import Facts, Grant, grant_status
 from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
@@ -133,15 +134,13 @@ def role_of_grant(context: Context, grant: RoleGrant) -> Role:
 def agreement(context: Context, engagement: Engagement) -> Agreement:
     hold_until(engagement.until)
     stored = engagement.facts
-    recorded = stored.agreement
+    state = agreement_state(stored.agreement, context.policy, context.request.now)
+    recorded = (stored.agreement or AgreementFacts())._asdict()
     return Agreement(
         requirement=_requirement(context, stored),
-        basis=ComplianceBasis(recorded.basis) if recorded else ComplianceBasis.BAA,
-        state=AgreementState(agreement_state(recorded, context.policy, context.request.now).value),
-        effective_on=recorded.effective_on if recorded else None,
-        expires_on=recorded.expires_on if recorded else None,
-        document_ref=recorded.document_ref if recorded else None,
-        document_sha256=recorded.document_sha256 if recorded else None,
+        basis=ComplianceBasis(recorded.pop("basis")),
+        state=AgreementState(state.value),
+        **recorded,
     )
 
 

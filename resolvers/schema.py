@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers import audit, pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
+from resolvers.agreements import AgreementMutation
 from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema
 from resolvers.factors import FactorMutation
@@ -42,6 +43,7 @@ class Mutation(
     ReviewMutation,
     PeopleMutation,
     SuspensionMutation,
+    AgreementMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,

@@ -95,12 +95,29 @@ class Agreement:
     )
     basis: ComplianceBasis = field(description="What covers the access, or would if it were recorded.")
     state: AgreementState = field(description="Where it stands today.")
-    effective_on: date | None = field(description="Its first day; null until recorded.")
-    expires_on: date | None = field(description="Its last day; null if it has none or nothing is recorded.")
-    document_ref: str | None = field(description="Where the practice keeps the signed document, in its words.")
+    effective_on: date | None = field(description="Its first day (UTC); null until a side has named one.")
+    expires_on: date | None = field(description="Its last day (UTC); null if it has none or nothing is recorded.")
+    covered_until: date | None = field(
+        description="The last day of the one before it, which counts until this one does; null if there is none. "
+        "`state` is then the state of that one."
+    )
+    document_ref: str | None = field(
+        description="Where the signed document is kept, in the practice's words, or in the agent's if it named none."
+    )
     document_sha256: str | None = field(
         description="The SHA-256 of the signed document, 64 hexadecimal digits, if it was given."
     )
+    requested_at: datetime | None = field(description="When the practice asked for it; null if it has not.")
+    agent_signed_at: datetime | None = field(description="When the agent signed; null if it has not.")
+    practice_signed_at: datetime | None = field(
+        description="When the practice recorded it, or the training; null if it has not."
+    )
+    training_completed_on: date | None = field(
+        description="When the worker completed the training that covers the access; null with an agreement."
+    )
+    waived_at: datetime | None = field(description="When the owner went without it; null if not.")
+    waive_reason: str | None = field(description="Why the owner went without it; null if not.")
+    terminated_at: datetime | None = field(description="When it was ended; null if it was not.")
 
 
 @strawberry.type(

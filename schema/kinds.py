@@ -118,13 +118,18 @@ class GrantStatus(Enum):
 @strawberry.enum(description="Where the agreement of an engagement stands. IN_FORCE and EXPIRING count as in force.")
 class AgreementState(Enum):
     NONE = value("none", "Nothing is recorded.")
-    REQUESTED = value("requested", "The practice asked for it; the agent has not signed.")
-    SIGNED_BY_AGENT = value("signed_by_agent", "The agent signed; the practice has not recorded its own side.")
+    REQUESTED = value("requested", "The practice asked for it or recorded its own side; the agent has not signed.")
+    SIGNED_BY_AGENT = value(
+        "signed_by_agent",
+        "The agent signed; the practice has not recorded its side, or the first day has not come.",
+    )
     IN_FORCE = value("in_force", "Recorded by both sides and in effect today.")
     EXPIRING = value("expiring", "In effect today, and about to run out.")
     EXPIRED = value("expired", "Its last day has passed.")
     TERMINATED = value("terminated", "Ended by one of the sides.")
-    WAIVED = value("waived", "The owner went without it, with a reason, where it is only recommended.")
+    WAIVED = value(
+        "waived", "The owner went without it, with a reason. It counts only where an agreement is not required."
+    )
 
 
 @strawberry.enum(description="Whether an agent needs a business associate agreement (BAA) before its roles count.")

@@ -42,6 +42,7 @@ CHANGES = "query ($id: ID!) { changes(agentId: $id) { __typename changes { type 
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
 AS_OF = 'query ($id: ID!) { accessAsOf(practiceId: $id, at: "2026-11-23T12:00:00Z") { engagement { id } } }'
 PREVIEW = 'query ($id: ID!) { previewRoles(engagementId: $id, roles: ["manager"]) { __typename needsStepUp } }'
+ONBOARDING = "query ($id: ID!) { clientOnboarding(agentId: $id) { totalCount } }"
 REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
@@ -134,6 +135,11 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "requestRoles": ("engagement", "engagementId", {"roles": ["auditor"], "reason": "reports"}),
     "assignMember": ("engagement", "engagementId", {"cap": ["biller"]}),
     "unassignMember": ("engagement", "engagementId", {}),
+    "requestAgreement": ("engagement", "engagementId", {}),
+    "signAgreement": ("engagement", "engagementId", {"documentRef": "cabinet 7", "documentSha256": "a" * 64}),
+    "recordAgreement": ("engagement", "engagementId", {"basis": "BAA", "effectiveOn": "2026-11-23"}),
+    "waiveAgreement": ("engagement", "engagementId", {"reason": "one afternoon a month"}),  # a company's is required
+    "terminateAgreement": ("engagement", "engagementId", {"expectedVersion": 2}),
 }
 ROOTS: dict[str, GraphQLField] = {
     name: field
@@ -186,6 +192,7 @@ def _reads(world: World) -> Iterator[Ask]:
     yield from _of_each_place(world, "changes", "agent", CHANGES)
     for ask in _of_each_place(world, "Engagement.permissions", "engagement", PERMISSIONS):
         yield replace(ask, variables={**ask.variables, "memberId": world.ids["member own"]})
+    yield from _of_each_place(world, "clientOnboarding", "agent", ONBOARDING)
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:

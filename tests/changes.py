@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.agreed import SAID, SHA, Parties
 from tests.authenticator import Authenticator
 from tests.factors import ADDED, BEGUN, REMOVED, Person, asked, begin, enrolled
 from tests.keys import MADE, made, member_of
@@ -215,6 +216,43 @@ async def confirm_roles(town: Town) -> Change:
     return Change(elm.owner, typed, ROLES_SET, "engagement.roles_set", {"expectedVersion": 1})
 
 
+async def _parties(town: Town) -> Parties:
+    elm, acme, engagement = await engaged(town)
+    return Parties(elm, acme, engagement)
+
+
+async def request_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    nothing = {"engagementId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(parties.owner, {"engagementId": parties.id}, SAID, "agreement.requested", nothing)
+
+
+async def sign_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    typed = {"engagementId": parties.id, "documentRef": "cabinet 7", "documentSha256": SHA}
+    return Change(parties.admin, typed, SAID, "agreement.signed", {"documentSha256": "none"})
+
+
+async def record_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    typed = {"engagementId": parties.id, "basis": "BAA", "effectiveOn": "2026-11-23"}
+    return Change(parties.owner, typed, SAID, "agreement.recorded", {"effectiveOn": "1926-11-23"})
+
+
+async def waive_agreement(town: Town) -> Change:
+    elm, desk = await town.practice(), await town.agency("Frontdesk", "FRONT_OFFICE_WORKER")
+    engagement = await town.engage(elm, desk)
+    typed = {"engagementId": engagement["id"], "reason": "one afternoon a month"}
+    return Change(elm.owner, typed, SAID, "agreement.waived", {"reason": ""})
+
+
+async def terminate_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    await parties.sign()
+    typed = {"engagementId": parties.id, "expectedVersion": 2}
+    return Change(parties.owner, typed, SAID, "agreement.terminated", {"expectedVersion": 1})
+
+
 async def revoke_agent(town: Town) -> Change:
     elm, _, engagement = await engaged(town)
     nothing = {"engagementId": "01975f0e-0000-7000-8000-000000000001"}
@@ -408,5 +446,10 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "departMember": depart_member,
     "suspendAgent": suspend_agent,
     "resumeAgent": resume_agent,
+    "requestAgreement": request_agreement,
+    "signAgreement": sign_agreement,
+    "recordAgreement": record_agreement,
+    "waiveAgreement": waive_agreement,
+    "terminateAgreement": terminate_agreement,
 }
 ALL = WITHOUT_A_KEY | WITH_A_KEY

@@ -26,6 +26,7 @@ WHO = {
     "registerAgent": "stranger",
     **dict.fromkeys(("verifyAgent", "suspendAgent", "resumeAgent"), "operator"),
     **dict.fromkeys(("assignMember", "unassignMember", "departMember", "requestRoles", "leavePractice"), "agent admin"),
+    "signAgreement": "agent admin",
     "inviteMember": "agent admin",
     "acceptInvitation": "stranger",
     "previewInvitation": "stranger",

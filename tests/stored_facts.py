@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from authz.life import AgreementFacts, Facts, Grant
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant
 from models import Agent, Agreement, Engagement, Practice, RoleGrant, User
 from models.identifier import uuid7
 
@@ -77,6 +78,7 @@ def _agreement(pick: Pick, now: datetime) -> AgreementFacts:
         expires_on=day(),
         waived_at=now if pick(range(8)) == 0 else None,
         terminated_at=now if pick(range(8)) == 0 else None,
+        covered_until=day() if pick(range(4)) == 0 else None,
     )
 
 

@@ -21,6 +21,7 @@ from graphql import (
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 
+from authz import agreement as agreements
 from authz import life
 from schema import agent, change, inputs, invitation, kinds, policy, practice, problem, results
 from schema.handlers import HANDLERS
@@ -175,7 +176,7 @@ def test_values_of_enums_are_their_names_in_lower_case() -> None:
 def test_enums_and_the_life_of_an_engagement_use_the_same_words() -> None:
     pairs: list[tuple[type[Enum], type[Enum]]] = [
         (kinds.EngagementStatus, life.Status),
-        (kinds.AgreementState, life.AgreementState),
+        (kinds.AgreementState, agreements.AgreementState),
         (kinds.Party, life.Party),
     ]
     for shown, derived in pairs:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from authz.life import AgreementFacts, Facts, Grant, Status, life
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant, Status, life
 from authz.load import load
 from authz.notices import outlook, time_rules
 from authz.policy import Policy

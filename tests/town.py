@@ -49,6 +49,7 @@ INPUTS = {
     "resumeEngagement": "EngagementVersionInput",
     "unassignMember": "AssignMemberInput",
     "departMember": "MemberInput",
+    "terminateAgreement": "EngagementVersionInput",
     "signInWithPasskey": "PasskeyAnswerInput",
     "reauthenticateWithPasskey": "PasskeyAnswerInput",
 }
