@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from models import Engagement
 from tests.engaged import permissions_of
 from tests.keys import made, member_of, status
-from tests.members import active, assign, depart, version
+from tests.members import active, assign, can, depart, version
 from tests.stored import chains_hold, events, rows
 from tests.town import Agency, Client, House, Town
 
@@ -142,15 +144,24 @@ async def test_an_admin_of_a_front_office_worker_works_everywhere_and_is_missed_
     plain = await town.member(desk, "joe@frontdesk.example")
     assert "schedule.write" in await permissions_of(eve, elm_street)
     assert (await depart(desk, plain))["practicesNotified"] == 0
+    seen = await can(elm_street.owner, engagement, await member_of(desk, eve))
     assert (await depart(desk, eve))["practicesNotified"] == 1
     assert await permissions_of(eve, elm_street) == set()
+    assert "schedule.write" in seen
+    assert await can(elm_street.owner, engagement, await member_of(desk, eve)) == set()
 
 
-async def test_a_practice_that_ended_the_work_is_not_told(
-    acme: Agency, ben: Client, places: list[tuple[House, dict[str, Any]]]
+async def test_a_practice_where_the_work_has_ended_is_not_told(
+    town: Town, acme: Agency, ben: Client, places: list[tuple[House, dict[str, Any]]]
 ) -> None:
-    await places[0][0].owner.revoke(places[0][1])
-    assert (await depart(acme, ben))["practicesNotified"] == 1
+    """Neither where somebody ended it nor where its time and its days of grace ran out."""
+    (house, revoked), (_, lapsed), _ = places
+    await house.owner.revoke(revoked)
+    long_ago = {"started_at": town.clock.now - timedelta(days=500), "expires_at": town.clock.now - timedelta(days=31)}
+    await Engagement.filter(id=lapsed["id"]).update(**long_ago)
+    assert (await depart(acme, ben))["practicesNotified"] == 0
+    assert await events("engagement.member_departed") == []
+    assert await rows("SELECT FROM assignments WHERE removed_at IS NULL") == []
 
 
 async def test_only_the_agents_admins_depart_people(

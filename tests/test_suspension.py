@@ -182,6 +182,17 @@ async def test_a_resumed_agent_has_what_it_had_but_not_its_tokens(
     assert await chains_hold() > 0
 
 
+async def test_an_agent_suspended_by_two_operators_at_once_is_suspended_once(
+    town: Town, acme: Agency, working: dict[str, Any]
+) -> None:
+    first, second = await town.operator(), await town.person("other@sparekey.example", operator=True)
+    for mutation, event in (("suspendAgent", "agent_suspended"), ("resumeAgent", "agent_resumed")):
+        done = await asyncio.gather(*(each.do(mutation, AGENT, agentId=acme.id) for each in (first, second)))
+        assert {answer["__typename"] for answer in done} == {"AgentSuccess"}
+        assert len(await events(f"engagement.{event}")) == 1
+    assert await chains_hold() > 0
+
+
 async def test_only_an_operator_suspends_an_agent_and_not_a_closed_one(
     town: Town, elm_street: House, acme: Agency, working: dict[str, Any]
 ) -> None:
