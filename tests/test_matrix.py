@@ -120,7 +120,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("Query.node.id", "Query.nodes.ids", "Query.practice.id", "Query.agent.id", "Query.engagement.id"),
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Query.changes.agentId",
-        # Those of `tests/test_subscriptions.py`.
+        # Those of `tests/test_subscription_rights.py`.
         *(
             "Subscription.tokenChanged.tokenId",
             "Subscription.engagementChanged.practiceId",
