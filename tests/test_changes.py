@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -237,6 +238,35 @@ async def test_a_feed_asked_again_is_answered_from_memory_until_something_is_new
         " FROM agent_changes ORDER BY number DESC LIMIT 1"
     )
     assert b'"x"' in await asker.ask()  # noted by the row itself, not by the engagement's
+
+
+PAGE = """query ($agent: ID!) { agent(id: $agent) { legalName status members(first: 9) { nodes { admin status } }
+    engagements(first: 9) { totalCount nodes { status externalRef practice { name } roles { role { key } } } } } }"""
+
+
+async def test_the_page_of_its_own_agent_is_remembered_too_and_never_a_change_too_long(
+    town: Town, plain: Town, elm_street: House, acme: Agency, engagement: dict[str, Any], database: AsyncpgClient
+) -> None:
+    """For whoever is on nobody's staff, it depends on no practice who sees the agent."""
+    asker = Asker(acme.admin, plain, PAGE, agent=acme.id)
+    changes: list[Callable[[], Awaitable[object]]] = [
+        lambda: elm_street.owner.set_roles(engagement, "biller"),
+        lambda: rows("UPDATE practices SET name = 'Other'"),
+        lambda: rows("UPDATE agents SET legal_name = 'Other'"),
+        lambda: town.member(acme, "max@acme.example"),
+        lambda: rows("UPDATE engagements SET suspended_at = now()"),
+        lambda: elm_street.owner.revoke(engagement),
+        lambda: town.engage(elm_street, acme),
+        lambda: town.staff(elm_street, acme.admin.email, "scheduler"),
+        lambda: rows("UPDATE agents SET suspended_at = now()"),
+        lambda: rows("UPDATE agent_members SET departed_at = now() WHERE admin"),
+    ]
+    await asker.warm(database)
+    seen = [await asker.ask()]
+    for change in changes:
+        await change()
+        seen.append(await asker.ask())
+    assert [one == other for one, other in pairwise(seen)] == [False] * 7 + [True] + [False] * 2
 
 
 async def test_who_departed_reads_nothing_of_the_feed_past_the_application_either(

@@ -15,12 +15,12 @@ import asyncpg
 from models.identifier import uuid7
 from operations.session import reference_hash
 from tests.conftest import query
+from tests.live import CHANGED, ENGAGEMENTS
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
 from tests.test_changes import FEED
 from tests.test_event_stream import Stream, streamed
 from tests.test_listening import KILL
-from tests.test_subscriptions import CHANGED, ENGAGEMENTS
 from tests.test_unchanged_workers import SET, Owner, elm_s_owner
 
 ROUNDS = 6

@@ -142,7 +142,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         "Query.previewRoles.engagementId",
         *("Practice.auditEvents.engagementId", "Practice.auditEvents.actorUserId"),
         "Query.changes.agentId",
-        # Those of `tests/test_subscriptions.py`.
+        # Those of `tests/test_subscription_rights.py`.
         *(
             "Subscription.tokenChanged.tokenId",
             "Subscription.engagementChanged.practiceId",
