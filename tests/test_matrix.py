@@ -161,6 +161,9 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("Engagement.permissions.memberId", "RequestRolesInput.engagementId", "LeavePracticeInput.engagementId"),
         "SuspendEngagementInput.engagementId",
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
+        *("RequestAgreementInput.engagementId", "SignAgreementInput.engagementId", "RecordAgreementInput.engagementId"),
+        *("WaiveAgreementInput.engagementId", "RenewEngagementInput.engagementId", "DecideReviewInput.reviewId"),
+        "Query.clientOnboarding.agentId",
         *("RecordTrainingInput.staffId", "RemoveStaffInput.staffId"),
         *("TransferOwnershipInput.practiceId", "TransferOwnershipInput.toStaffId"),
     }
