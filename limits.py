@@ -61,6 +61,7 @@ TABLE = (
     Limit("socket_close_seconds", 5, "seconds", "for the client to confirm a close"),
     Limit("sockets_per_session", 20, "sockets", "of one session in one worker: as many open tabs"),
     Limit("streams_per_session", 20, "streams", "the same; each stream is one operation"),
+    Limit("exports_per_session", 2, "exports", "of a record, at once; each reads on as fast as its client does"),
     Limit("stream_heartbeat_seconds", 15, "seconds", "proxies close what is silent for 30 to 60"),
     Limit("watch_milliseconds", 800, "milliseconds", "what is watched ends within a second once it is not allowed"),
     Limit("step_seconds", 10, "seconds", "the answer to one operation, or to one event of a subscription"),
@@ -142,8 +143,18 @@ TABLE = (
     Limit("practices_per_user", 50, "practices", "an owner with more is a mistake or an abuse"),
     Limit("agents_per_user", 20, "agents", "each one costs an operator a verification"),
     Limit("members_per_agent", 5_000, "members", "the largest billing companies have some thousand people"),
+    Limit("members_per_engagement", 200, "members", "who works there is one list; a practice has far fewer outsiders"),
     Limit("step_up_seconds", 600, "seconds", "how recent the last authentication is for a sensitive grant"),
     Limit("idempotency_seconds", 86_400, "seconds", "how long a repeated request gets the first answer"),
+    # How much of refused attempts is recorded.
+    Limit("denials_seconds", 3_600, "seconds", "of one person and permission in a practice one event; the next counts"),
+    Limit(
+        "denials_practice_day", 50, "events", "of refused attempts in a practice's record: nobody fills it with them"
+    ),
+    Limit("denials_remembered", 1_000, "attempts", "of one worker, counted until they are written; some 1 kB for each"),
+    # What nobody asks for.
+    Limit("sweep_seconds", 60, "seconds", "how late an event tells what time alone brought about"),
+    Limit("sweep_engagements", 20_000, "engagements", "looked at in one go, after a change of the policy's periods"),
     # What is answered and kept.
     Limit("errors_returned", 5, "errors", "more than this helps nobody, and makes answers of any size"),
     Limit("message_characters", 300, "characters", "an error's message may repeat a name of the document"),

@@ -44,7 +44,8 @@ class Actor:
 
     `own` are seats that hold everywhere (anyone signed in; the platform's operator), `practices` the seats in
     each practice (staff, or through an engagement that has not ended), `agents` the seat in each own agent,
-    `members` the membership in each own agent. `address` is where the request came from.
+    `members` the membership in each own agent, `engaged` the seats in each practice that an engagement gives, with its
+    id. `address` is where the request came from.
 
     `session_id` is there for a session, `api_key_id` for an API key and its access tokens. `reauthenticated_at` is the
     last proof by password or passkey, or at a trusted issuer that `proves_sign_in`; None for a machine, which has none.
@@ -63,12 +64,13 @@ class Actor:
     practices: Mapping[UUID, tuple[Seat, ...]] = field(default_factory=dict)
     agents: Mapping[UUID, tuple[Seat, ...]] = field(default_factory=dict)
     members: Mapping[UUID, UUID] = field(default_factory=dict)
+    engaged: Mapping[UUID, tuple[tuple[Seat, UUID], ...]] = field(default_factory=dict)
 
     def at(self, now: datetime, address: str) -> Actor:
         """The same person in another request."""
         proof = self.session_id, self.api_key_id, self.reauthenticated_at, self.second_factor
         seats = self.own, self.practices, self.agents, self.members
-        return Actor(self.user_id, self.name, self.policy, now, *proof, address, *seats)
+        return Actor(self.user_id, self.name, self.policy, now, *proof, address, *seats, engaged=self.engaged)
 
     @property
     def operator(self) -> bool:
@@ -105,6 +107,15 @@ class Actor:
         if not self.decide(permission, place).allowed:
             raise NotPermitted(permission, self._held_by(permission, place))
         return Access(self, permission, place)
+
+    def role_used(self, permission: str, place: Place) -> tuple[UUID, str] | None:
+        """The engagement and the role by which this is permitted, where it is an engagement's."""
+        given = [pair for practice in place.practices for pair in self.engaged.get(practice, ())]
+        if not given or place.party_only:
+            return None
+        decision = self.decide(permission, place)
+        engagement = next((key for seat, key in given if seat is decision.seat), None)
+        return None if engagement is None or decision.role is None else (engagement, decision.role)
 
     def reach(self, permission: str) -> Reach:
         """Every place where this actor holds the permission."""

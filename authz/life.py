@@ -1,7 +1,7 @@
 """The life of an engagement: what its stored dates mean at an instant.
 
-The only place that decides status, blockers, live roles and the agreement's state. Reads and decisions both
-call it, so that what a screen shows and what a door does cannot differ. Nothing here waits or stores.
+The only place that decides status, blockers and live roles; of the agreement `authz/agreement.py` does. Reads and
+decisions both call it, so that what a screen shows and what a door does cannot differ. Nothing here waits or stores.
 """
 
 from __future__ import annotations
@@ -11,6 +11,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
+from authz.agreement import (
+    AgreementFacts,
+    AgreementState,
+    agreement_state,
+    depends_on_the_day,
+    is_in_force,
+    missing,
+)
 from authz.policy import Policy
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -26,20 +34,6 @@ class Status(enum.Enum):
     SUSPENDED = "suspended"
     EXPIRED = "expired"
     ENDED = "ended"
-
-
-class AgreementState(enum.Enum):
-    NONE = "none"
-    REQUESTED = "requested"
-    SIGNED_BY_AGENT = "signed_by_agent"
-    IN_FORCE = "in_force"
-    EXPIRING = "expiring"
-    EXPIRED = "expired"
-    TERMINATED = "terminated"
-    WAIVED = "waived"
-
-
-_IN_FORCE = (AgreementState.IN_FORCE, AgreementState.EXPIRING, AgreementState.WAIVED)
 
 
 class Party(enum.Enum):
@@ -61,19 +55,6 @@ class Grant(NamedTuple):
     granted_by: str = ""
 
 
-class AgreementFacts(NamedTuple):
-    basis: str = "baa"
-    requested_at: datetime | None = None
-    agent_signed_at: datetime | None = None
-    practice_signed_at: datetime | None = None
-    effective_on: date | None = None
-    expires_on: date | None = None
-    document_ref: str | None = None
-    document_sha256: str | None = None
-    waived_at: datetime | None = None
-    terminated_at: datetime | None = None
-
-
 class Facts(NamedTuple):
     """What is stored about an engagement and its agent. Times are aware UTC."""
 
@@ -91,6 +72,7 @@ class Facts(NamedTuple):
     auto_extend: bool = False
     reviewed_at: datetime | None = None  # the last time that the practice decided about the roles; None: never due
     unassigned_since: datetime | None = None  # None: somebody is assigned
+    suspended_by_platform: bool = False  # who has to lift it
 
 
 class Blocker(NamedTuple):
@@ -112,6 +94,11 @@ class Life(NamedTuple):
     ended_at: datetime | None
     end_reason: str | None
     blockers: tuple[Blocker, ...] = ()
+
+    @property
+    def agreement_settled(self) -> bool:
+        """In force, or knowingly gone without, where it is only recommended."""
+        return self.agreement_in_force or self.agreement is AgreementState.WAIVED
 
 
 def life(facts: Facts, policy: Policy, now: datetime) -> Life:
@@ -177,6 +164,11 @@ def review_due(facts: Facts, policy: Policy, roles: frozenset[str]) -> date | No
     return facts.reviewed_at.date() + timedelta(days=policy.review_days(roles))
 
 
+def usual_review_due(facts: Facts, policy: Policy) -> date:
+    """The day by which a review would be asked for if there were roles that nothing special is asked of."""
+    return (facts.reviewed_at or facts.started_at).date() + timedelta(days=policy.reviews.default_days)
+
+
 def review_overdue(facts: Facts, policy: Policy, roles: frozenset[str], now: datetime) -> bool:
     due = review_due(facts, policy, roles)
     return due is not None and due + timedelta(days=policy.reviews.overdue_days) < now.date()
@@ -188,16 +180,9 @@ def changes_at(facts: Facts, policy: Policy, now: datetime) -> datetime:
     expires = runs_until(facts, policy, now)
     ends = [expires if expires > now else expires + timedelta(days=policy.engagements.grace_days)]
     ends += [grant.expires_at for grant in facts.grants if grant.expires_at]
-    if facts.reviewed_at or _depends_on_the_day(facts.agreement, now.date()):
+    if facts.reviewed_at or depends_on_the_day(facts.agreement, now.date()):
         ends.append(next_midnight(now))
     return min([end for end in ends if end > now], default=NEVER)
-
-
-def _depends_on_the_day(agreement: AgreementFacts | None, today: date) -> bool:
-    if agreement is None:
-        return False
-    begins = agreement.effective_on is not None and agreement.effective_on > today
-    return begins or agreement.expires_on is not None
 
 
 def next_midnight(now: datetime) -> datetime:
@@ -217,53 +202,19 @@ def live_roles(facts: Facts, policy: Policy, now: datetime) -> frozenset[str]:
     return frozenset([g.role for g in facts.grants if g.role in known and grant_status(g, now) == "active"])
 
 
-def is_in_force(state: AgreementState) -> bool:
-    return state in _IN_FORCE
-
-
-def agreement_state(agreement: AgreementFacts | None, policy: Policy, now: datetime) -> AgreementState:
-    """In force needs both sides' recorded act and a first day that has come (45 CFR 164.504(e))."""
-    if agreement is None:
-        return AgreementState.NONE
-    if agreement.terminated_at:
-        return AgreementState.TERMINATED
-    if agreement.waived_at:
-        return AgreementState.WAIVED
-    if not _both_sides_acted(agreement):
-        return AgreementState.SIGNED_BY_AGENT if agreement.agent_signed_at else AgreementState.REQUESTED
-    return _dated_state(agreement, policy, now.date())
-
-
-def _both_sides_acted(agreement: AgreementFacts) -> bool:
-    """Training of a practice's own workforce is attested by the practice alone."""
-    agent_acted = agreement.agent_signed_at or agreement.basis == "workforce_training"
-    return bool(agent_acted and agreement.practice_signed_at)
-
-
-def _dated_state(agreement: AgreementFacts, policy: Policy, today: date) -> AgreementState:
-    if agreement.effective_on is None or agreement.effective_on > today:
-        return AgreementState.SIGNED_BY_AGENT
-    if agreement.expires_on is None:
-        return AgreementState.IN_FORCE
-    if agreement.expires_on < today:
-        return AgreementState.EXPIRED
-    notice = timedelta(days=max(policy.engagements.notice_days))
-    return AgreementState.EXPIRING if agreement.expires_on - today <= notice else AgreementState.IN_FORCE
-
-
 def _blockers(
     facts: Facts, policy: Policy, now: datetime, roles: frozenset[str], agreement: AgreementState
 ) -> Iterator[Blocker]:
     if runs_until(facts, policy, now) <= now:
         yield Blocker("expired", "the engagement has expired; renew it", Party.PRACTICE, facts.expires_at)
     if facts.suspended_at:
-        yield Blocker("suspended", "the engagement is suspended; resume it", Party.PRACTICE, facts.suspended_at)
+        yield _suspended(facts, facts.suspended_at)
     if facts.agent_suspended_at:
         message = "the platform has suspended the agent"
         yield Blocker("agent_suspended", message, Party.PLATFORM, facts.agent_suspended_at)
     if review_overdue(facts, policy, roles, now):
         message = "the review of this access is overdue; decide it"
-        yield Blocker("review_overdue", message, Party.PRACTICE, _overdue_since(facts, policy, roles))
+        yield Blocker("review_overdue", message, Party.PRACTICE, overdue_since(facts, policy, roles))
     yield from _role_blockers(facts, policy, now, roles)
     yield from _agreement_blockers(facts, policy, roles, agreement)
     if facts.unassigned_since and _nobody_assigned(facts):
@@ -271,7 +222,13 @@ def _blockers(
         yield Blocker("member_not_assigned", message, Party.AGENT, facts.unassigned_since)
 
 
-def _overdue_since(facts: Facts, policy: Policy, roles: frozenset[str]) -> datetime:
+def _suspended(facts: Facts, since: datetime) -> Blocker:
+    if facts.suspended_by_platform:
+        return Blocker("suspended", "the platform has suspended the engagement", Party.PLATFORM, since)
+    return Blocker("suspended", "the engagement is suspended; resume it", Party.PRACTICE, since)
+
+
+def overdue_since(facts: Facts, policy: Policy, roles: frozenset[str]) -> datetime:
     """The first instant of the day after the last one on which the review could still be decided."""
     due = review_due(facts, policy, roles)
     if due is None:
@@ -303,10 +260,7 @@ def _agreement_blockers(
     """An agreement that is required for this kind of agent is asked for before the first role is set, too."""
     if is_in_force(agreement) or not policy.agreement_needed(facts.agent_kind, roles):
         return
-    if agreement is AgreementState.EXPIRED:
-        message = "the business associate agreement has expired; record a new one"
-        yield Blocker("agreement_expired", message, Party.PRACTICE, facts.started_at)
-        return
-    waiting_for = Party.PRACTICE if agreement is AgreementState.SIGNED_BY_AGENT else Party.AGENT
-    message = "a business associate agreement must be in force first; the agent signs it, the practice records it"
-    yield Blocker("agreement_missing", message, waiting_for, facts.started_at)
+    found = missing(facts.agreement, agreement, facts.started_at)
+    code = "agreement_expired" if found.expired else "agreement_missing"
+    party = Party.AGENT if found.waits_for_agent else Party.PRACTICE
+    yield Blocker(code, found.message, party, found.since)

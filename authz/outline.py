@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-from authz.life import NEVER, AgreementFacts, Facts, Grant, Status, changes_at, grant_status, life, next_midnight
+from authz.agreement import AgreementFacts
+from authz.life import NEVER, Facts, Grant, Status, changes_at, grant_status, life, next_midnight
 from authz.policy import Policy
 
 MOST_SORTS = 4096  # far above the sorts that live engagements fall into; bounds the memory, not the answers
@@ -34,6 +35,7 @@ class Outline(NamedTuple):
     terminated: bool | None
     effective_on: date | None
     expires_on: date | None
+    covered_until: date | None
 
     def facts(self, expires_at: datetime, reviewed_at: datetime | None = None) -> Facts:
         """Such an engagement; what happened at some time happened on SOME_DAY."""
@@ -59,6 +61,7 @@ class Outline(NamedTuple):
             expires_on=self.expires_on,
             waived_at=_once(self.waived),
             terminated_at=_once(self.terminated),
+            covered_until=self.covered_until,
         )
 
 

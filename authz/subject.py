@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from authz.agreement import AgreementFacts
 from authz.decide import Seat
 from authz.draft import Dates, SubjectDraft
-from authz.life import AgreementFacts, Facts, Grant, Status, life
+from authz.life import Facts, Grant, Status, life
 from authz.policy import Policy
 
 DAY = timedelta(days=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-MEASUREMENTS = ("start", "decide", "credentials", "plan", "history", "page", "overload")
+MEASUREMENTS = ("start", "decide", "credentials", "plan", "audit", "history", "depart", "page", "overload")
 
 
 def main(names: list[str]) -> int:

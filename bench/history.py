@@ -19,7 +19,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from authz.life import AgreementFacts, Facts, Grant
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant
 from authz.load import load
 from authz.policy import Policy
 from bench import results

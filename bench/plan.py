@@ -78,7 +78,8 @@ FIRST_TRY = """
 SELECT a.kind, ARRAY(SELECT g.role FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL
         AND g.confirmed_at IS NOT NULL AND (g.expires_at IS NULL OR g.expires_at > now()) ORDER BY g.role) AS roles,
     EXISTS (SELECT FROM agreements s WHERE s.engagement_id = e.id AND s.terminated_at IS NULL
-        AND s.superseded_at IS NULL AND (s.waived_at IS NOT NULL OR (s.practice_signed_at IS NOT NULL
+        AND s.superseded_at IS NULL AND s.waived_at IS NULL
+        AND (s.covered_until >= current_date OR (s.practice_signed_at IS NOT NULL
         AND (s.agent_signed_at IS NOT NULL OR s.basis = 'workforce_training') AND s.effective_on <= current_date
         AND (s.expires_on IS NULL OR s.expires_on >= current_date)))) AS in_force, count(*) AS holders
 FROM engagements e JOIN agents a ON a.id = e.agent_id JOIN practices p ON p.id = e.practice_id

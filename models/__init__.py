@@ -19,12 +19,15 @@ from models.idempotency import IdempotencyKey
 from models.identity import Identity
 from models.invitation import Invitation
 from models.member import AgentMember
+from models.notice import NextLook, Notice
 from models.practice import Practice
 from models.receipt import RevocationReceipt
 from models.recovery_code import RecoveryCode
+from models.review import Review
 from models.session import Session
 from models.staff import StaffMember
 from models.token import ConnectToken
+from models.use import RoleUse
 from models.user import User
 
 __all__ = [
@@ -45,13 +48,17 @@ __all__ = [
     "IdempotencyKey",
     "Identity",
     "Invitation",
+    "NextLook",
+    "Notice",
     "PasskeyChallenge",
     "PolicyActivation",
     "PolicySet",
     "Practice",
     "RecoveryCode",
+    "Review",
     "RevocationReceipt",
     "RoleGrant",
+    "RoleUse",
     "Session",
     "StaffMember",
     "User",

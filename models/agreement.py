@@ -44,6 +44,8 @@ class Agreement(Model):
     )
     waive_reason = fields.CharField(max_length=500, null=True)
     terminated_at = fields.DatetimeField(null=True)
+    covered_until = fields.DateField(null=True)  # the last day of the one before it, which counts until this one does
+    training_completed_on = fields.DateField(null=True)
     superseded_at = fields.DatetimeField(null=True)
 
     class Meta:

@@ -44,6 +44,8 @@ class AuditEvent(Model):
         indexes = (
             Index(name="audit_events_engagement_page", fields=("engagement_id", "id")),
             Index(name="audit_events_as_of", fields=("chain_id", "engagement_id", "sequence", "at")),
+            Index(name="audit_events_by_type", fields=("chain_id", "type", "sequence")),
+            Index(name="audit_events_by_user", fields=("chain_id", "actor_user_id", "sequence")),
         )
         constraints = (UniqueConstraint(name="audit_events_chain", fields=("chain_id", "sequence")),)
 

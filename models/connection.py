@@ -13,6 +13,7 @@ from tortoise.context import TortoiseContext
 
 from models import memory
 from models.asyncpg_client import AsyncpgClient, PoolExhausted
+from models.listening import Listening
 from models.reading import Readers, Row
 from models.tenancy import NOBODY, Acting, act_unless_said
 
@@ -24,6 +25,7 @@ __all__ = [
     "client",
     "connect",
     "disconnect",
+    "listening",
     "options",
     "read",
     "readers",
@@ -41,6 +43,7 @@ ACQUIRE_SECONDS = 1.0  # waiting for a free connection: "busy" must be an answer
 
 _context: TortoiseContext | None = None
 _readers: Readers | None = None
+_listening: Listening | None = None
 
 
 def options(
@@ -79,13 +82,13 @@ async def connect(
 
     `acting`: for whom the database is asked where nobody is named (`models/tenancy.py`).
     """
-    global _context, _readers
+    global _context, _readers, _listening
     if _context is not None:
         raise RuntimeError("the database is connected already: call disconnect() first")
     act_unless_said(acting)
     credentials = options(url, minsize=minsize, maxsize=maxsize, statement_seconds=statement_seconds)
     context = TortoiseContext()
-    _context, _readers = context, _reading(credentials, maxsize)
+    _context, _readers, _listening = context, _reading(credentials, maxsize), Listening(url)
     try:
         with context:  # models ask for the current context while they are set up; afterwards it is the global one
             await context.init(config=_config(credentials), _enable_global_fallback=True)
@@ -122,9 +125,12 @@ def _config(credentials: dict[str, Any]) -> dict[str, Any]:
 
 async def disconnect() -> None:
     """Close the pool. Harmless when there is none."""
-    global _context, _readers
+    global _context, _readers, _listening
     context, _context = _context, None
     readers, _readers = _readers, None
+    ears, _listening = _listening, None
+    if ears is not None:
+        await ears.close()
     if readers is not None:
         readers.close()
     if context is not None:
@@ -149,6 +155,12 @@ def readers() -> Readers:
     if _readers is None:
         raise RuntimeError("the database is not connected: call connect() first")
     return _readers
+
+
+def listening() -> Listening:
+    if _listening is None:
+        raise RuntimeError("the database is not connected: call connect() first")
+    return _listening
 
 
 def client() -> AsyncpgClient:

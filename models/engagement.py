@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
@@ -42,6 +43,13 @@ class Engagement(Model):
         "models.User", on_delete=fields.OnDelete.RESTRICT, related_name=False, null=True
     )
     suspend_reason = fields.CharField(max_length=500, null=True)
+    suspended_by_platform = fields.BooleanField(db_default=False)  # then only the platform lifts it
+    requested_roles: list[str] | None = ArrayField(element_type="text", null=True)  # until `setRoles` answers it
+    request_reason = fields.CharField(max_length=500, null=True)
+    requested_at = fields.DatetimeField(null=True)
+    requested_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", on_delete=fields.OnDelete.RESTRICT, related_name=False, null=True
+    )
     ended_at = fields.DatetimeField(null=True)
     ended_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", on_delete=fields.OnDelete.RESTRICT, related_name=False, null=True

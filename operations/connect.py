@@ -12,7 +12,6 @@ from authz.actor import Access
 from errors import (
     AgentConfirmationMismatch,
     AlreadyEngaged,
-    InvalidInput,
     NotFound,
     TokenRejected,
     UseStaffAccountInstead,
@@ -21,10 +20,13 @@ from models.connection import Connection, client
 from models.identifier import parse, uuid7
 from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import unit_of_work
-from operations.engagement_change import happened
+from operations.engagement_change import all_happened, happened
 from operations.idempotency import Answer, Request, once
+from operations.lapse import close_lapsed
 from operations.record import About, Event, who
 from operations.redeem import Token, verified_token
+from operations.renewal import chosen_end
+from operations.review import open_review
 
 if TYPE_CHECKING:
     from schema.inputs import ConnectAgentInput, PreviewTokenInput
@@ -44,10 +46,6 @@ _PRACTICE = "SELECT id, kind FROM practices WHERE id = $1 AND closed_at IS NULL 
 _CONSUME = """
 UPDATE connect_tokens SET state = 'consumed', ended_at = $2
 WHERE id = $1 AND state = 'issued' AND expires_at > $2 RETURNING id
-"""
-_LAPSED = """
-UPDATE engagements SET ended_at = expires_at + $4, end_reason = 'expired', version = version + 1
-WHERE practice_id = $1 AND agent_id = $2 AND ended_at IS NULL AND NOT auto_extend AND expires_at + $4 <= $3 RETURNING id
 """
 _PREVIOUS = """
 SELECT id FROM engagements WHERE practice_id = $1 AND agent_id = $2 AND ended_at IS NOT NULL
@@ -125,6 +123,7 @@ async def _connect(
         raise TokenRejected
     await _close_lapsed(connection, access, agent["id"])
     engagement_id = await _start(connection, access, agent, typed.purpose.value, token["external_ref"], expires_at)
+    await open_review(connection, engagement_id, access.now)
     await connection.execute_query_dict(_LINK, [token["id"], engagement_id])
     await _record_start(connection, access, agent, engagement_id, typed, expires_at)
     answer = {"engagement": str(engagement_id)}
@@ -150,13 +149,10 @@ async def _agent_to_connect(
 
 async def _close_lapsed(connection: Connection, access: Access, agent_id: UUID) -> None:
     """An engagement whose grace is over has ended; writing that down frees the pair for a new one."""
-    grace = timedelta(days=access.policy.engagements.grace_days)
-    pair = [access.place.practice, agent_id, access.now, grace]
-    for row in await connection.execute_query_dict(_LAPSED, pair):
-        about = About(access.place.practice, agent_id, row["id"])
-        after = {"end_reason": "expired"}
-        ended = Event(who(access, about), "engagement.ended", about, "the engagement had expired", after=after)
-        await happened(connection, ended)
+    standing = await connection.execute_query_dict(_STANDING, [access.place.practice, agent_id])
+    ids = [row["id"] for row in standing]
+    ended = await close_lapsed(connection, ids, access.policy, access.now, lambda about: who(access, about))
+    await all_happened(connection, ended)
 
 
 async def _start(
@@ -203,12 +199,7 @@ async def _record_start(
 
 
 def _expiry(access: Access, typed: datetime | None) -> datetime:
-    """The policy's default, or an end that the caller chose: in the future, within the policy's maximum."""
-    rules = access.policy.engagements
+    """The policy's default, or an end that the caller chose. Raises InvalidInput."""
     if typed is None:
-        return access.now + timedelta(days=rules.default_days)
-    if typed <= access.now:
-        raise InvalidInput("expiresAt", "choose a time in the future")
-    if typed > access.now + timedelta(days=rules.max_days):
-        raise InvalidInput("expiresAt", f"choose a time within {rules.max_days} days")
-    return typed
+        return access.now + timedelta(days=access.policy.engagements.default_days)
+    return chosen_end(access, typed)

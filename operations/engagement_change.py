@@ -18,6 +18,8 @@ from operations.facts import Held
 from operations.record import About, Event, record_all, who
 from operations.snapshot import snapshots
 
+_COUNT_VERSIONS = "UPDATE engagements SET version = version + 1 WHERE id = ANY ($1)"
+
 
 async def change(
     connection: Connection,
@@ -36,6 +38,12 @@ async def change(
     return await happened(connection, Event(who(access, about), event, about, summary[:500], before, after))
 
 
+async def change_all(connection: Connection, events: Sequence[Event]) -> list[str]:
+    """Count the version of many engagements, which the caller holds, and record what happened to each."""
+    await connection.execute_query_dict(_COUNT_VERSIONS, [[_engagement(event) for event in events]])
+    return await all_happened(connection, events)
+
+
 async def happened(connection: Connection, event: Event) -> str:
     """Record what happened to an engagement. Returns the event's hash."""
     (made,) = await all_happened(connection, [event])
@@ -44,6 +52,8 @@ async def happened(connection: Connection, event: Event) -> str:
 
 async def all_happened(connection: Connection, events: Sequence[Event]) -> list[str]:
     """The same for many, each with the snapshot of its engagement as it is now."""
+    if not events:
+        return []
     found = await snapshots(connection, [_engagement(event) for event in events])
     return await record_all(connection, [replace(event, snapshot=found[_engagement(event)]) for event in events])
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import orjson
 
 from authz.actor import Access
-from authz.life import AgreementFacts, Facts, Grant, Life, life
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant, Life, life
 from authz.outline import SOME_DAY, Outline
 from errors import EngagementEnded, NotFound, StaleVersion
 from models.connection import Connection
@@ -27,7 +28,8 @@ p.closed_at AS practice_closed_at,
 (SELECT json_agg(json_build_array(g.role, g.granted_at, g.confirmed_at, g.expires_at, g.id, g.granted_by_id)
     ORDER BY g.role) FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL) AS grants,
 (SELECT json_build_array(s.basis, s.requested_at, s.agent_signed_at, s.practice_signed_at, s.effective_on, s.expires_on,
-    s.document_ref, s.document_sha256, s.waived_at, s.terminated_at)
+    s.document_ref, s.document_sha256, s.waived_at, s.terminated_at, s.covered_until, s.training_completed_on,
+    s.waive_reason)
     FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
     ORDER BY s.id DESC LIMIT 1) AS agreement,
 (SELECT CASE WHEN count(*) = count(s.removed_at) THEN coalesce(max(s.removed_at), e.started_at) END
@@ -49,6 +51,7 @@ OUTLINE = {
     "terminated": "s.terminated_at IS NOT NULL",
     "effective_on": "s.effective_on",
     "expires_on": "s.expires_on",
+    "covered_until": "s.covered_until",
 }
 # What all that are alike in that differ in: who extends itself never expires.
 DATES = {
@@ -63,6 +66,9 @@ LEFT JOIN LATERAL (SELECT * FROM agreements s WHERE s.engagement_id = e.id AND s
     ORDER BY s.id DESC LIMIT 1) s ON TRUE"""  # noqa: S608  (our own text)
 
 _LOCK = "SELECT id FROM engagements WHERE id = $1 FOR UPDATE"
+_LOCK_ALL = "SELECT e.id FROM engagements e WHERE e.ended_at IS NULL AND ("
+_IN_ORDER = "ORDER BY e.id FOR UPDATE"  # of all that lock engagements, so that nobody waits in a circle
+_READ_ALL = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1) ORDER BY e.id"  # noqa: S608  (our own text)
 _READ = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = $1"  # noqa: S608  (our own text)
 
 Row = Mapping[str, Any]
@@ -102,13 +108,28 @@ async def hold(connection: Connection, access: Access, engagement_id: UUID) -> H
     return Held(rows[0], stored.grants, life(stored, access.policy, access.now))
 
 
+async def hold_live(connection: Connection, access: Access, chosen: str, value: UUID) -> list[Held]:
+    """Lock the engagements that `chosen` (SQL with $1) names and that have not ended, in the order of their ids."""
+    locked = await connection.execute_query_dict(f"{_LOCK_ALL}{chosen}) {_IN_ORDER}", [value])
+    rows = await connection.execute_query_dict(_READ_ALL, [[row["id"] for row in locked]])
+    found = [(row, facts(row)) for row in rows]
+    held = [Held(row, stored.grants, life(stored, access.policy, access.now)) for row, stored in found]
+    return [each for each in held if not each.life.ended_at]
+
+
+async def hold_open(connection: Connection, access: Access, engagement_id: UUID) -> Held:
+    """The same for a change that needs no version. Refuses, first match wins: NotFound, EngagementEnded."""
+    held = await hold(connection, access, engagement_id)
+    refuse_ended(held.life)
+    return held
+
+
 async def hold_to_change(connection: Connection, access: Access, engagement_id: UUID, expected: int) -> Held:
     """The same for a change that says which version it saw.
 
     Refuses, first match wins: NotFound, EngagementEnded, StaleVersion.
     """
-    held = await hold(connection, access, engagement_id)
-    refuse_ended(held.life)
+    held = await hold_open(connection, access, engagement_id)
     if held.row["version"] != expected:
         raise StaleVersion(held.id)
     return held
@@ -137,6 +158,7 @@ def facts(row: Row) -> Facts:
         row["auto_extend"],
         row["reviewed_at"] or row["started_at"],
         row["unassigned_since"],
+        row["suspended_by_platform"],
     )
 
 
@@ -162,9 +184,11 @@ def _grants(stored: Any) -> tuple[Grant, ...]:
 def _agreement(stored: Any) -> AgreementFacts | None:
     if stored is None:
         return None
-    basis, requested, by_agent, by_practice, effective, expires, ref, sha256, waived, terminated = _json(stored)
+    basis, requested, by_agent, by_practice, effective, expires, *rest = _json(stored)
+    ref, sha256, waived, terminated, covered, trained, reason = rest
     signed = (_time(requested), _time(by_agent), _time(by_practice))
-    return AgreementFacts(basis, *signed, _day(effective), _day(expires), ref, sha256, _time(waived), _time(terminated))
+    dates, over = (_day(effective), _day(expires)), (_time(waived), _time(terminated))
+    return AgreementFacts(basis, *signed, *dates, ref, sha256, *over, _day(covered), _day(trained), reason)
 
 
 def _json(value: Any) -> Any:

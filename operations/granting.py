@@ -7,6 +7,7 @@ Nobody grants a permission they do not hold, nor a role that the policy does not
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from authz.actor import Access
 from authz.guards import PLAIN, no_wider
@@ -47,10 +48,25 @@ def _held_alike(access: Access, mine: Iterable[str], role: Role, key: str) -> bo
     return any(no_wider(role.guards.get(key, PLAIN), own.guards.get(key, PLAIN)) for own in holding)
 
 
+def refuse_for_kind(policy: Policy, agent_kind: str, roles: Iterable[Role]) -> None:
+    """Raises RoleNotGrantable for a role that no agent of this kind can have."""
+    kind = policy.agents.get(agent_kind)
+    for role in roles:
+        if kind is None or role.key not in kind.roles:
+            title = kind.title.lower() if kind else "agent of this kind"
+            raise RoleNotGrantable(role.key, f"a {title} cannot be given the role {role.title}")
+
+
 def refuse_together(policy: Policy, roles: Sequence[Role]) -> None:
     """Raises SeparationOfDuty where one holder of all these roles could act against a separation."""
     for rule in policy.separations_broken([role.key for role in roles]):
         raise SeparationOfDuty(tuple(rule.permissions), _clause(rule.because))
+
+
+def refuse_own_agent(access: Access, agent_id: UUID, changed: Sequence[str]) -> None:
+    """Raises RoleNotGrantable where somebody would decide about roles of an agent they belong to."""
+    if changed and agent_id in access.actor.agents:
+        raise RoleNotGrantable(changed[0], "nobody changes the roles of an agent they belong to")
 
 
 def step_up(access: Access, roles: Iterable[Role]) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 _pepper: bytes | None = None
 
 
@@ -22,7 +25,16 @@ def use(pepper: bytes) -> None:
 
 def keyed(purpose: str, *parts: bytes) -> bytes:
     """HMAC-SHA256 under the pepper of the purpose and the length-prefixed parts: 32 bytes."""
+    message = b"".join(len(part).to_bytes(8, "big") + part for part in (purpose.encode(), *parts))
+    return hmac.new(_secret(), message, hashlib.sha256).digest()
+
+
+def derived(purpose: str) -> bytes:
+    """32 bytes for a key of its own (HKDF-SHA256, RFC 5869): from it nobody learns the pepper or another key."""
+    return HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(_secret())
+
+
+def _secret() -> bytes:
     if _pepper is None:
         raise RuntimeError("the pepper is not set; call pepper.use() at start")
-    message = b"".join(len(part).to_bytes(8, "big") + part for part in (purpose.encode(), *parts))
-    return hmac.new(_pepper, message, hashlib.sha256).digest()
+    return _pepper

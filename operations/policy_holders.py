@@ -25,7 +25,8 @@ BITS = 62  # roles in one bigint
 # $1 is now.
 _LIVE_GRANT = "removed_at IS NULL AND confirmed_at IS NOT NULL AND (expires_at IS NULL OR expires_at > $1)"
 _IN_FORCE = """
-s.terminated_at IS NULL AND s.superseded_at IS NULL AND (s.waived_at IS NOT NULL OR (
+s.terminated_at IS NULL AND s.superseded_at IS NULL AND s.waived_at IS NULL
+AND (s.covered_until >= ($1::timestamptz AT TIME ZONE 'UTC')::date OR (
     s.practice_signed_at IS NOT NULL AND (s.agent_signed_at IS NOT NULL OR s.basis = 'workforce_training')
     AND s.effective_on <= ($1::timestamptz AT TIME ZONE 'UTC')::date
     AND (s.expires_on IS NULL OR s.expires_on >= ($1::timestamptz AT TIME ZONE 'UTC')::date)))
@@ -36,7 +37,9 @@ SELECT a.kind, x.in_force, {words}, sum(x.holders)::bigint AS holders, sum(x.use
     (array_agg(a.id ORDER BY x.holders DESC, a.id))[1:{examples}] AS agents
 FROM (
     SELECT e.agent_id, s.engagement_id IS NOT NULL AS in_force, {words_of_g},
-        count(*) AS holders, count(*) FILTER (WHERE e.last_used_at > $3) AS used
+        count(*) AS holders, count(*) FILTER (
+            WHERE e.last_used_at > $3 OR e.id IN (SELECT engagement_id FROM role_uses WHERE last_used_at > $3)
+        ) AS used
     FROM engagements e
     LEFT JOIN (SELECT engagement_id, {bits} FROM role_grants WHERE {live_grant} GROUP BY engagement_id) g
         ON g.engagement_id = e.id

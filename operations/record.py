@@ -27,7 +27,7 @@ from models.identifier import uuid7
 GENESIS = "0" * 64
 PLATFORM_CHAIN = UUID("00000000-0000-7000-8000-000000000000")  # no time, no chance: nobody else's id looks like it
 
-_COLUMNS = {
+EVENT_COLUMNS = {
     "id": "uuid",
     "chain_id": "uuid",
     "sequence": "bigint",
@@ -70,10 +70,10 @@ INSERT INTO agent_changes (id, agent_id, number, practice_id, engagement_id, at,
 SELECT id, agent_id, h.number - from_the_end, practice_id, engagement_id, at, type
 FROM counted JOIN heads h USING (agent_id)
 """
-_names = ", ".join(_COLUMNS)
+_names = ", ".join(EVENT_COLUMNS)
 _INSERT = (
     f"INSERT INTO audit_events ({_names}) SELECT * FROM unnest("  # noqa: S608  (our own column names)
-    f"{', '.join(f'${n}::{kind}[]' for n, kind in enumerate(_COLUMNS.values(), 1))})"
+    f"{', '.join(f'${n}::{kind}[]' for n, kind in enumerate(EVENT_COLUMNS.values(), 1))})"
 )
 
 
@@ -167,7 +167,7 @@ async def record_all(connection: Connection, events: Sequence[Event]) -> list[st
     for event in events:
         row = heads[event.about.chain_id] = _event(event, heads[event.about.chain_id])
         rows.append(row)
-    await connection.execute_query_dict(_INSERT, [[_as_stored(row[name]) for row in rows] for name in _COLUMNS])
+    await connection.execute_query_dict(_INSERT, [[_as_stored(row[name]) for row in rows] for name in EVENT_COLUMNS])
     ends = [[heads[chain][name] for chain in chains] for name in ("sequence", "hash")]
     await connection.execute_query_dict(_ADVANCE, [chains, *ends])
     await _tell_agents(connection, [row for row in rows if row["agent_id"] and row["engagement_id"]])
@@ -226,14 +226,26 @@ def event_hash(event: Mapping[str, Any]) -> str:
     in UTC with six decimals. An event without a snapshot has no such key.
     """
     left_out = ("hash", "snapshot") if event.get("snapshot") is None else ("hash",)
-    content = {key: _canonical(value) for key, value in event.items() if key not in left_out}
-    return hashlib.sha256(b"\x00" + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hash_of(canonical({key: _canonical(value) for key, value in event.items() if key not in left_out}))
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """Of JSON values, which have no ids and times any more."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def hash_of(content: bytes) -> str:
+    return hashlib.sha256(b"\x00" + content).hexdigest()
 
 
 def _canonical(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return instant(value)
     return str(value) if isinstance(value, UUID) else value
+
+
+def instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _as_stored(value: Any) -> Any:

@@ -18,6 +18,7 @@ from operations.record import Event, who
 
 if TYPE_CHECKING:
     from schema.inputs import RevokeAgentInput
+    from schema.people import LeavePracticeInput
 
 _MEMBERS = """
 SELECT count(DISTINCT m.id) AS cut, count(k.id) AS keys
@@ -27,6 +28,7 @@ WHERE m.agent_id = $1 AND m.joined_at IS NOT NULL AND m.departed_at IS NULL AND 
     OR EXISTS (SELECT 1 FROM assignments s WHERE s.engagement_id = $2 AND s.member_id = m.id AND s.removed_at IS NULL)
 )
 """
+LEFT = "left_by_agent"
 _CANCEL_TOKENS = """
 UPDATE connect_tokens SET state = 'cancelled', ended_at = $3
 WHERE agent_id = $1 AND external_ref = $2 AND state = 'issued' AND expires_at > $3 RETURNING id
@@ -39,12 +41,20 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
     Needs nobody's consent and no version. The second call, also a simultaneous one, finds the first one's
     receipt. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound.
     """
+    return await _end_for_good(access, engagement_id, typed.reason, by_practice(access), request)
 
+
+async def leave_practice(access: Access, engagement_id: UUID, typed: LeavePracticeInput, request: Request) -> UUID:
+    """The same from the agent's side: the same cut, the same receipt, whichever side was first. Refuses as above."""
+    return await _end_for_good(access, engagement_id, typed.reason, LEFT, request)
+
+
+async def _end_for_good(access: Access, engagement_id: UUID, typed: str | None, why: str, request: Request) -> UUID:
     async def work(connection: Connection) -> Answer:
-        reason = wording.optional("reason", typed.reason, 500)
+        reason = wording.optional("reason", typed, 500)
         held = await hold(connection, access, engagement_id)
         receipt = await RevocationReceipt.filter(engagement_id=engagement_id).using_db(connection).first()
-        receipt_id = receipt.id if receipt else await _end(connection, access, held, reason)
+        receipt_id = receipt.id if receipt else await end(connection, access, held, why, reason)
         answer = {"receipt": str(receipt_id)}
         await request.remember(connection, answer)
         return answer
@@ -53,12 +63,14 @@ async def revoke_agent(access: Access, engagement_id: UUID, typed: RevokeAgentIn
     return UUID(answer["receipt"])
 
 
-async def _end(connection: Connection, access: Access, held: Held, reason: str | None) -> UUID:
+async def end(connection: Connection, access: Access, held: Held, why: str, reason: str | None, **more: str) -> UUID:
+    """End an engagement that has no receipt, and write one. Returns the receipt's id. `more` is recorded."""
     cut = await _cut(connection, access, held)
-    end = _how_it_ended(access, held, reason)
+    ended = _how_it_ended(access, held, why, reason)
     before = {"status": held.life.status.value, "roles": cut["roles_removed"]}
-    after = {**cut, "end_reason": end["end_reason"], "note": reason}
-    summary = f"ended the work of {held.row['agent_legal_name']}"
+    after = {**cut, "end_reason": ended["end_reason"], "note": reason, **more}
+    name = held.row["agent_legal_name"]
+    summary = f"{name} left the practice" if why == LEFT else f"ended the work of {name}"
     ended_earlier = held.row["ended_at"] is not None  # then the record has its end, and this is only the receipt
     if ended_earlier:
         about = engagement_change.about_engagement(held)
@@ -66,7 +78,7 @@ async def _end(connection: Connection, access: Access, held: Held, reason: str |
         audit_hash = await engagement_change.happened(connection, given)
     else:
         audit_hash = await engagement_change.change(
-            connection, access, held, "engagement.ended", summary, before=before, after=after, columns=end
+            connection, access, held, "engagement.ended", summary, before=before, after=after, columns=ended
         )
     return await _write_receipt(connection, access, held, cut, audit_hash)
 
@@ -89,12 +101,11 @@ async def _cut(connection: Connection, access: Access, held: Held) -> dict[str, 
     }
 
 
-def _how_it_ended(access: Access, held: Held, reason: str | None) -> Mapping[str, Any]:
+def _how_it_ended(access: Access, held: Held, why: str, reason: str | None) -> Mapping[str, Any]:
     """Why it ends now, or what ended it before (expiry, for example)."""
     if held.life.ended_at is not None:
         return {"ended_at": held.life.ended_at, "end_reason": held.life.end_reason}
-    end_reason = "platform" if _by_platform(access) else "revoked_by_practice"
-    return {"ended_at": access.now, "end_reason": end_reason, "ended_by_id": access.actor.user_id, "end_note": reason}
+    return {"ended_at": access.now, "end_reason": why, "ended_by_id": access.actor.user_id, "end_note": reason}
 
 
 async def _write_receipt(
@@ -124,5 +135,7 @@ def _duties(access: Access, held: Held) -> list[str]:
     ]
 
 
-def _by_platform(access: Access) -> bool:
-    return access.actor.operator and not access.actor.roles_at(access.place.practice)
+def by_practice(access: Access) -> str:
+    """The reason of an end that the agent did not choose."""
+    by_platform = access.actor.operator and not access.actor.roles_at(access.place.practice)
+    return "platform" if by_platform else "revoked_by_practice"

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from authz.actor import Access
 from authz.advice import role_warnings
 from authz.life import NEVER, Grant
 from authz.policy import Role, Task
-from errors import RoleNotGrantable, WarningsNotAcknowledged
+from errors import WarningsNotAcknowledged
 from models import RoleGrant
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import engagement_change
 from operations.facts import Held, hold_to_change, refuse_ended
-from operations.granting import known_roles, needs_step_up, refuse_together, refuse_ungrantable, step_up
+from operations.granting import (
+    known_roles,
+    needs_step_up,
+    refuse_for_kind,
+    refuse_own_agent,
+    refuse_together,
+    refuse_ungrantable,
+    step_up,
+)
 from operations.idempotency import Answer, Request, once
+from operations.role_request import ANSWERED
 from operations.step_up import require_recent
 from operations.typed_roles import ends_kept, ends_typed, standing, tasks_typed
 
@@ -51,11 +60,12 @@ class Outlook:
 
 
 async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, request: Request) -> UUID:
-    """Replace the engagement's roles. Naming those it has changes nothing. Returns the engagement's id.
+    """Replace the engagement's roles. Naming those it has changes nothing but answers what the agent has asked for.
 
     Sensitive roles wait for the owner unless the owner grants them; an owner who names a waiting role confirms
-    it. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, EngagementEnded, StaleVersion,
-    UnknownRole, RoleNotGrantable, SeparationOfDuty, WarningsNotAcknowledged, StepUpRequired.
+    it. Returns the engagement's id. Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound,
+    EngagementEnded, StaleVersion, UnknownRole, RoleNotGrantable, SeparationOfDuty, WarningsNotAcknowledged,
+    StepUpRequired.
     """
 
     async def work(connection: Connection) -> Answer:
@@ -63,9 +73,9 @@ async def set_roles(access: Access, engagement_id: UUID, typed: SetRolesInput, r
         held = await hold_to_change(connection, access, engagement_id, typed.expected_version)
         change = _change(access, held, wanted)
         warnings = _refuse(access, held, change, tasks, acknowledged=bool(typed.acknowledge_warnings))
-        if not change.empty:
+        if not change.empty or held.row["requested_roles"]:
             await _apply(connection, access, held, change)
-            await _record(connection, access, held, change, tasks, warnings)
+            await _record(connection, access, held, change, tasks, warnings, ANSWERED)
         return await _answer(connection, request, engagement_id)
 
     await once(request, lambda: unit_of_work(work))
@@ -83,7 +93,7 @@ async def confirm_roles(access: Access, engagement_id: UUID, expected_version: i
         held = await hold_to_change(connection, access, engagement_id, expected_version)
         pending = tuple(grant for grant in held.grants if grant.confirmed_at is None)
         if pending:
-            _refuse_own_agent(access, held, [grant.role for grant in pending])
+            refuse_own_agent(access, held.agent_id, [grant.role for grant in pending])
             require_recent(access)
             kept = {grant.role: grant.expires_at for grant in held.grants}
             change = _Change(kept, (), (), pending)
@@ -139,20 +149,13 @@ def _refuse_roles(access: Access, held: Held, change: _Change) -> None:
     may_set = access.actor.decide("agents.set_roles", access.place).allowed
     touched = [*change.added, *(roles[grant.role] for grant in change.removed if grant.role in roles)]
     if may_set:
-        _refuse_own_agent(access, held, [*(role.key for role in touched), *(grant.role for grant in change.confirmed)])
-    _refuse_for_kind(access, held, change)
+        confirmed = [grant.role for grant in change.confirmed]
+        refuse_own_agent(access, held.agent_id, [*(role.key for role in touched), *confirmed])
+    refuse_for_kind(access.policy, held.row["agent_kind"], change.added)
     if may_set:
         kind = access.policy.agents.get(held.row["agent_kind"])
         refuse_ungrantable(access, touched, "agent", kind.ceiling if kind else frozenset())
     refuse_together(access.policy, [roles[key] for key in change.wanted])
-
-
-def _refuse_for_kind(access: Access, held: Held, change: _Change) -> None:
-    kind = access.policy.agents.get(held.row["agent_kind"])
-    for role in change.added:
-        if kind is None or role.key not in kind.roles:
-            title = kind.title.lower() if kind else "agent of this kind"
-            raise RoleNotGrantable(role.key, f"a {title} cannot be given the role {role.title}")
 
 
 def _warnings(access: Access, held: Held, change: _Change, tasks: Sequence[Task]) -> tuple[str, ...]:
@@ -160,8 +163,8 @@ def _warnings(access: Access, held: Held, change: _Change, tasks: Sequence[Task]
     until = {grant.role: grant.expires_at or NEVER for grant in standing(access, held)}
     ends = {key: end or NEVER for key, end in change.wanted.items()}
     more = [role for role in change.added if role.key not in until or ends[role.key] > until[role.key]]
-    in_force = held.life.agreement_in_force
-    return role_warnings(access.policy, held.row["agent_kind"], more, tasks, agreement_in_force=in_force)
+    settled = held.life.agreement_settled
+    return role_warnings(access.policy, held.row["agent_kind"], more, tasks, agreement_in_force=settled)
 
 
 def _proved(access: Access, change: _Change) -> list[Role]:
@@ -169,16 +172,16 @@ def _proved(access: Access, change: _Change) -> list[Role]:
     return [*change.added, *(access.policy.roles[grant.role] for grant in change.confirmed)]
 
 
-def _refuse_own_agent(access: Access, held: Held, changed: Sequence[str]) -> None:
-    if changed and held.agent_id in access.actor.agents:
-        raise RoleNotGrantable(changed[0], "nobody changes the roles of an agent they belong to")
+async def take_away(connection: Connection, access: Access, grants: Sequence[Grant]) -> None:
+    """Removed grants stay as history."""
+    removed = RoleGrant.filter(id__in=[UUID(grant.id) for grant in grants]).using_db(connection)
+    await removed.update(removed_at=access.now, removed_by_id=access.actor.user_id)
 
 
 async def _apply(connection: Connection, access: Access, held: Held, change: _Change) -> None:
     by = access.actor.user_id
-    removed = [UUID(grant.id) for grant in change.removed]
     confirmed = [UUID(grant.id) for grant in change.confirmed]
-    await RoleGrant.filter(id__in=removed).using_db(connection).update(removed_at=access.now, removed_by_id=by)
+    await take_away(connection, access, change.removed)
     await RoleGrant.filter(id__in=confirmed).using_db(connection).update(confirmed_at=access.now, confirmed_by_id=by)
     for role in change.added:
         confirmed_by = by if _is_owner(access) or not role.sensitive else None
@@ -201,6 +204,7 @@ async def _record(
     change: _Change,
     tasks: Sequence[Task],
     warnings: Sequence[str],
+    answered: Mapping[str, Any] | None = None,
 ) -> None:
     waiting = [] if _is_owner(access) else sorted(_waiting(held, change))
     after = {
@@ -213,7 +217,7 @@ async def _record(
     before = {"roles": [grant.role for grant in held.grants], "version": held.row["version"]}
     titles = ", ".join(access.policy.roles[key].title for key in sorted(change.wanted)) or "none"
     summary = f"set the roles of {held.row['agent_legal_name']}: {titles}"
-    reviewed = {"reviewed_at": access.now}  # who sets all roles has looked at all of them
+    reviewed = {"reviewed_at": access.now, **(answered or {})}  # who sets all roles has looked at all of them
     await engagement_change.change(
         connection, access, held, "engagement.roles_set", summary, before=before, after=after, columns=reviewed
     )

@@ -13,7 +13,8 @@ from uuid import UUID
 
 import orjson
 
-from authz.life import AgreementFacts, Facts, Grant
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant
 from models.connection import Connection
 from operations.facts import COLUMNS, TABLES, facts
 
@@ -23,7 +24,7 @@ SELECT {COLUMNS}, (SELECT jsonb_agg(jsonb_build_object('member', s.member_id, 'u
     WHERE s.engagement_id = e.id AND s.removed_at IS NULL) AS assigned
 FROM {TABLES} WHERE e.id = ANY ($1)
 """  # noqa: S608  (our own text)
-_DAYS = ("effective_on", "expires_on")
+_DAYS = ("effective_on", "expires_on", "covered_until", "training_completed_on")
 _OF_GRANT = ("role", "granted_at", "confirmed_at", "expires_at", "granted_by")
 
 
@@ -71,7 +72,7 @@ def _grant(stored: Mapping[str, Any]) -> Grant:
 def _agreement(stored: Mapping[str, Any] | None) -> AgreementFacts | None:
     if stored is None:
         return None
-    days = {name: date.fromisoformat(stored[name]) if stored[name] else None for name in _DAYS}
+    days = {name: date.fromisoformat(stored[name]) for name in _DAYS if stored.get(name)}
     times = {name: _time(value) for name, value in stored.items() if name.endswith("_at")}
     return AgreementFacts(**{**stored, **times, **days})
 

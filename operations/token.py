@@ -11,7 +11,7 @@ from uuid import UUID
 import limits
 from authz.actor import Access
 from errors import AgentNotActive, InvalidInput, LimitReached, NotFound
-from models import Agent, AgentMember, ConnectToken
+from models import AgentMember, ConnectToken
 from models.connection import Connection
 from models.identifier import uuid7
 from models.unit_of_work import unit_of_work
@@ -22,6 +22,10 @@ from operations.record import About, record, who
 if TYPE_CHECKING:
     from schema.inputs import IssueTokenInput
 
+_ACTIVE_AGENT = """
+SELECT id FROM agents
+WHERE id = $1 AND verified_at IS NOT NULL AND suspended_at IS NULL AND closed_at IS NULL FOR SHARE
+"""
 _LIVE = """
 SELECT count(*) AS live FROM connect_tokens
 WHERE issued_by_id = $1 AND state = 'issued' AND expires_at > $2 AND attempts < $3
@@ -128,12 +132,15 @@ async def _issue(connection: Connection, access: Access, request: Request, seed:
 
 
 async def _locked_member(connection: Connection, access: Access) -> UUID:
-    """The caller's membership; its lock makes the count of live tokens hold. Raises AgentNotActive."""
-    agent = await Agent.filter(id=access.place.agent).using_db(connection).first()
-    if agent is None or not agent.verified_at or agent.suspended_at or agent.closed_at:
+    """The caller's membership; its lock makes the count of live tokens hold. Raises AgentNotActive, and NotFound for
+    somebody who departed meanwhile. The agent's lock is shared with all but who suspends it."""
+    rows = await connection.execute_query_dict(_ACTIVE_AGENT, [access.place.agent])
+    if not rows:
         raise AgentNotActive
-    member_id = access.actor.members[agent.id]
-    await AgentMember.filter(id=member_id).using_db(connection).select_for_update().get()
+    member_id = access.actor.members[rows[0]["id"]]
+    member = await AgentMember.filter(id=member_id).using_db(connection).select_for_update().get()
+    if member.departed_at or member.suspended_at:
+        raise NotFound
     return member_id
 
 

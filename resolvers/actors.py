@@ -14,7 +14,7 @@ import orjson
 
 from authz.actor import Actor
 from authz.decide import Seat
-from authz.life import Facts, Life, Status, changes_at, is_in_force, life
+from authz.life import Facts, Life, Status, changes_at, life
 from authz.policy import Policy
 from models.connection import Row, watched_read
 from models.memory import hold_until, note
@@ -154,11 +154,14 @@ def _actor(rows: Sequence[Row], claims: Claims | None, policy: Policy, now: date
     note(*(("practices.id", practice) for practice in practices))
     for member in members:
         note(("agents.id", UUID(member["agent"])), ("engagements.agent_id", UUID(member["agent"])))
-    for practice, seat in _engagement_seats(rows, policy, now):
+    engaged: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for practice, seat, engagement in _engagement_seats(rows, policy, now):
         practices[practice].append(seat)
+        engaged[practice].append(engagement)
     second_factor = claims.second_factor if claims else row["second_factor"]
     wanting = policy.sign_in.second_factor != "optional" and not second_factor and row["api_key_id"] is None
     as_shown = partial(_carried, scopes=scopes, proven=not wanting)
+    seated = {practice: as_shown(seats) for practice, seats in practices.items()}
     return Actor(
         user_id=row["who_user_id"],
         name=row["name"],
@@ -170,9 +173,10 @@ def _actor(rows: Sequence[Row], claims: Claims | None, policy: Policy, now: date
         second_factor=second_factor,
         address=address,
         own=as_shown(_own_seats(row["operator"] and claims is None)),
-        practices={practice: as_shown(seats) for practice, seats in practices.items()},
+        practices=seated,
         agents={UUID(member["agent"]): as_shown((_member_seat(member),)) for member in members},
         members={UUID(member["agent"]): UUID(member["id"]) for member in members},
+        engaged={key: tuple(zip(seated[key][-len(ids) :], ids, strict=True)) for key, ids in engaged.items()},
     )
 
 
@@ -204,10 +208,12 @@ def _member_seat(member: Mapping[str, Any]) -> Seat:
     return Seat("member", frozenset({role}), active=member["active"])
 
 
-def _engagement_seats(rows: Iterable[Row], policy: Policy, now: datetime) -> list[tuple[UUID, Seat]]:
-    """A seat in each practice through each engagement that has not ended. Who has none has one row without any."""
+def _engagement_seats(rows: Iterable[Row], policy: Policy, now: datetime) -> list[tuple[UUID, Seat, UUID]]:
+    """A seat in each practice through each engagement that has not ended, with its id. Who has none has one row all the
+    same."""
     lives = [(row, _life(row, policy, now)) for row in rows if row["practice_id"] is not None]
-    return [(row["practice_id"], engagement_seat(row, found)) for row, found in lives if not found.ended_at]
+    live = [(row, found) for row, found in lives if not found.ended_at]
+    return [(row["practice_id"], engagement_seat(row, found), row["id"]) for row, found in live]
 
 
 def _life(row: Mapping[str, Any], policy: Policy, now: datetime) -> Life:
@@ -234,8 +240,7 @@ def engagement_seat(row: Mapping[str, Any], found: Life) -> Seat:
 def organisation_seat(stored: Facts, policy: Policy, now: datetime) -> Seat:
     """The widest that anybody of the agent can have in the engagement: no member, no cap."""
     found = life(stored, policy, now)
-    in_force = is_in_force(found.agreement)
-    return Seat("agent", found.live_roles, _is_open(found.status), stored.agent_kind, in_force)
+    return Seat("agent", found.live_roles, _is_open(found.status), stored.agent_kind, found.agreement_in_force)
 
 
 def _is_open(status: Status) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from authz.actor import Actor
+from authz.actor import Access, Actor
 from authz.life import next_midnight
 from authz.policy import Policy
 from models.connection import Row, read
@@ -74,6 +74,7 @@ class Context:
     stored_policy: Stored | None = None  # sets that were in force earlier
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
+    denied: set[tuple[UUID, str]] = field(default_factory=set)  # by practice and permission; noted once a request
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property
@@ -144,6 +145,8 @@ class Context:
 
     async def clients(self, agent_id: UUID) -> frozenset[UUID]:
         """The practices whose staff the caller is and that engaged this agent, now or earlier."""
+        if not self._staffed():
+            return frozenset()
         if "clients" not in self.rows:
             self.rows["clients"] = DataLoader(load_fn=self._load_clients)
         found = await self.rows["clients"].load(agent_id)
@@ -196,6 +199,15 @@ class Context:
             self.remembered.uses.note(*used, self.request.now)
             known.seen = self.request.now
         hold_until(known.seen + SEEN_EVERY)
+
+    def note_role_use(self, access: Access) -> None:
+        """What an agent is let through for by one of its roles. An answer from memory is not noted, hence its end."""
+        if self.remembered is None or not access.actor.engaged:
+            return
+        used = access.actor.role_used(access.permission, access.place)
+        if used is not None:
+            self.remembered.role_uses.note(*used, self.request.now)
+            hold_until(self.request.now + SEEN_EVERY)
 
     def _name(self, credential: Credential) -> tuple[Kind, bytes, bool]:
         """Only the attended one keeps the session alive."""
@@ -256,11 +268,11 @@ class Context:
         return self.policy
 
     async def _load_clients(self, agents: list[UUID]) -> list[Row | None]:
-        if self.actor is None:
-            return [None for _ in agents]
-        staffed = [practice for practice in self.actor.practices if self.actor.roles_at(practice)]
-        rows = await read(_CLIENTS, agents, staffed)
-        return in_order(agents, rows, "agent_id")
+        return in_order(agents, await read(_CLIENTS, agents, self._staffed()), "agent_id")
+
+    def _staffed(self) -> list[UUID]:
+        """The practices in which the caller has a role on the staff."""
+        return [practice for practice in self.actor.practices if self.actor.roles_at(practice)] if self.actor else []
 
 
 async def open_context(

@@ -15,9 +15,11 @@ from uuid import UUID
 import strawberry
 from graphql.pyutils import gather_with_cancel
 from strawberry.types.base import get_object_definition
+from strawberry.utils.str_converters import to_camel_case
 
 from authz.actor import PLATFORM, Place
-from errors import NotSignedIn
+from errors import NotPermitted, NotSignedIn
+from resolvers import denied
 from schema.agent import Agent
 from schema.edges import Requires
 from schema.practice import Practice
@@ -42,9 +44,11 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`waits`: whether `resolve` is to be awaited. `one` says more of an edge that leads to one row. `at_hand` gives an
-    answer that came with the parent, or None where there is none and it has to be waited for."""
+    """`name` as the API has it. `waits`: whether `resolve` is to be awaited. `one` says more of an edge that leads to
+    one row. `at_hand` gives an answer that came with the parent, or None where there is none and it has to be waited
+    for."""
 
+    name: str
     resolve: Resolve
     permission: str | None
     waits: bool
@@ -61,7 +65,9 @@ def edge(parent: type, name: str, at_hand: AtHand | None = None) -> Callable[[Fu
     permission = _required(parent, name)
 
     def register(resolve: Function) -> Function:
-        EDGES[parent, name] = Edge(resolve, permission, iscoroutinefunction(resolve), at_hand=at_hand)
+        EDGES[parent, name] = Edge(
+            _named(parent, name), resolve, permission, iscoroutinefunction(resolve), at_hand=at_hand
+        )
         return resolve
 
     return register
@@ -74,7 +80,7 @@ def to_one(parent: type, name: str, kind: str, column: str, make: Make) -> None:
     async def resolve(context: Context, root: Any) -> Any:
         return (await _ones(context, one, [root]))[0]
 
-    EDGES[parent, name] = Edge(resolve, _required(parent, name), waits=True, one=one)
+    EDGES[parent, name] = Edge(_named(parent, name), resolve, _required(parent, name), waits=True, one=one)
 
 
 async def follow(context: Context, info: strawberry.Info, root: Any, arguments: Mapping[str, Any]) -> Any:
@@ -134,6 +140,10 @@ def _required(parent: type, name: str) -> str | None:
     return next((str(found.permission) for found in field.directives if isinstance(found, Requires)), None)
 
 
+def _named(parent: type, name: str) -> str:
+    return f"{parent.__name__}.{to_camel_case(name)}"
+
+
 def _key(stored: UUID | str | None) -> UUID | None:
     """Inside JSON an id is text."""
     return UUID(stored) if isinstance(stored, str) else stored
@@ -145,7 +155,12 @@ def _check(context: Context, edge: Edge, parents: Sequence[Any]) -> None:
     if context.actor is None:
         raise NotSignedIn
     for parent in parents:
-        context.actor.require(edge.permission, _place(parent))
+        place = _place(parent)
+        try:
+            context.actor.require(edge.permission, place)
+        except NotPermitted:
+            denied.note(context, edge.permission, place, edge.name)
+            raise
 
 
 def _place(root: Any) -> Place:

@@ -13,7 +13,7 @@ extensions, which are.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from inspect import isawaitable
@@ -49,6 +49,7 @@ class RequestFacts:
     attended: bool = True  # False where the server asks by itself: watching is not using, and keeps no session alive
     browser: str = ""  # what it says that it is, at most 200 printable characters
     confirmed: bool | None = None  # whether what is remembered is known to be true for it; None: nobody asked yet
+    clock: Callable[[], datetime] | None = None  # for what goes on after `now`: a subscription
 
 
 class RequestContext(Protocol):

@@ -21,7 +21,7 @@ AND (g.expires_at IS NULL OR g.expires_at > %s) AND g.role = ANY (%s)
 _IN_FORCE = """
 SELECT 1 FROM (
     SELECT * FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL ORDER BY s.id DESC LIMIT 1
-) s WHERE s.terminated_at IS NULL AND (s.waived_at IS NOT NULL OR (
+) s WHERE s.terminated_at IS NULL AND s.waived_at IS NULL AND (s.covered_until >= %s OR (
     s.practice_signed_at IS NOT NULL AND (s.agent_signed_at IS NOT NULL OR s.basis = 'workforce_training')
     AND s.effective_on <= %s AND (s.expires_on IS NULL OR s.expires_on >= %s)
 ))
@@ -51,7 +51,7 @@ def engagement_status(statuses: Sequence[str], policy: Policy, now: datetime) ->
     )
     today = now.date()
     overdue = (*live, _overdue_before(policy, now), tuple(policy.roles))
-    values = (grace, now, now, *overdue, *live, today, today, tuple(policy.agents), *live, needing)
+    values = (grace, now, now, *overdue, *live, today, today, today, tuple(policy.agents), *live, needing)
     return Condition(_STATUS, (*values, tuple(sorted(statuses))))
 
 

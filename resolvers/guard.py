@@ -18,11 +18,12 @@ import strawberry
 from graphql import OperationType
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from authz.actor import Actor
 from authz.load import load
-from errors import NotFound, NotSignedIn
-from resolvers import places
+from errors import NotFound, NotPermitted, NotSignedIn
+from resolvers import denied, places
 from resolvers.context import Context, context_of
 from schema.edges import Requires
 
@@ -67,6 +68,7 @@ class Guard(FieldExtension):
         self.permission = permission
         self.place = place
         self.proof = ""
+        self.field = ""
 
     def apply(self, field: StrawberryField) -> None:
         """Hide the proof from the arguments and print the permission into the SDL."""
@@ -75,7 +77,7 @@ class Guard(FieldExtension):
         proof = _proof(field)
         if proof is None:
             raise UnguardedField(f"{field.python_name} requires {self.permission}, but takes neither access nor reach")
-        self.proof = proof
+        self.proof, self.field = proof, to_camel_case(field.python_name)
         field.arguments = [argument for argument in field.arguments if argument.python_name not in PROOFS]
         field.directives = [*field.directives, Requires(permission=self.permission)]
 
@@ -87,14 +89,21 @@ class Guard(FieldExtension):
         await _begin(context, info)
         if context.actor is None:
             raise NotSignedIn
-        answer = next_(source, info, **await self._prove(context, context.actor, arguments), **arguments)
+        proof = await self._prove(context, context.actor, arguments)
+        answer = next_(source, info, **proof, **arguments)
         return await answer if isawaitable(answer) else answer
 
     async def _prove(self, context: Context, actor: Actor, arguments: dict[str, Any]) -> dict[str, Any]:
         if self.proof == "reach":
             return {"reach": actor.reach(self.permission)}
         place = await self.place(context, arguments)
-        return {"access": actor.access(self.permission, place)}
+        try:
+            access = actor.access(self.permission, place)
+        except NotPermitted:
+            denied.note(context, self.permission, place, self.field)
+            raise
+        context.note_role_use(access)
+        return {"access": access}
 
 
 async def _begin(context: Context, info: strawberry.Info) -> None:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import limits
 from authz.actor import Place
-from errors import InvalidInput, NotFound, Refusal
+from errors import InvalidInput, NotFound, NotPermitted, Refusal
 from models.connection import Row, read
 from models.identifier import parse
-from resolvers import invited, objects, places
+from resolvers import denied, invited, objects, places
 from resolvers.context import Context
 from schema.node import Node
 
@@ -25,6 +25,7 @@ UNION ALL SELECT id, 'member' FROM agent_members WHERE id = ANY ($1)
 UNION ALL SELECT id, 'token' FROM connect_tokens WHERE id = ANY ($1)
 UNION ALL SELECT id, 'api_key' FROM api_keys WHERE id = ANY ($1)
 UNION ALL SELECT id, 'invitation' FROM invitations WHERE id = ANY ($1)
+UNION ALL SELECT id, 'review' FROM reviews WHERE id = ANY ($1)
 UNION ALL SELECT id, 'audit_event' FROM audit_events WHERE id = ANY ($1)
 UNION ALL SELECT id, 'user' FROM users u WHERE id = ANY ($1) AND ($2 OR u.id = $3
     OR EXISTS (SELECT 1 FROM staff_members t WHERE t.user_id = u.id AND t.practice_id = ANY ($4))
@@ -77,7 +78,12 @@ async def _load(context: Context, key: UUID, kind: str) -> Node | None:
     row = await context.the(kind, key)
     permission, place = _of_invitation(row) if kind == "invitation" else _RULES[kind]
     if context.actor is not None and permission is not None:
-        context.actor.access(permission, await place(context, row))
+        where = await place(context, row)
+        try:
+            context.actor.access(permission, where)
+        except NotPermitted:
+            denied.note(context, permission, where, "node")
+            raise
     return _object(context, kind, row)
 
 
@@ -91,6 +97,7 @@ def _object(context: Context, kind: str, row: Row) -> Node:
         "token": lambda: objects.token(row, context.policy.tokens.attempts, context.now),
         "api_key": lambda: objects.api_key(row),
         "invitation": lambda: invited.invitation(row, context.now),
+        "review": lambda: objects.review(row),
         "audit_event": lambda: objects.audit_event(row),
         "user": lambda: objects.user(row),
     }
@@ -144,6 +151,7 @@ _RULES: dict[str, tuple[str | None, Locate]] = {
     "member": ("members.read", _of_agent),
     "token": ("tokens.read", _of_agent),
     "api_key": ("api_keys.manage", _of_agent),
+    "review": ("agents.review", _of_practice),
     "audit_event": ("audit.read", _of_chain),
     "user": (None, _nowhere),
 }

@@ -35,11 +35,13 @@ from schema.kinds import (
     Party,
     PracticeKind,
     Purpose,
+    ReviewDecision,
     TokenStatus,
 )
 from schema.node import MADE, Node
 from schema.person import StaffMember, Training, User
 from schema.practice import Practice
+from schema.review import Review
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -242,8 +244,17 @@ _made(
     auto_extend=Column("auto_extend"),
     ended_at=lambda found: found.life.ended_at,
     end_reason=lambda found: EndReason(found.life.end_reason) if found.life.end_reason else None,
-    last_used_at=Column("last_used_at"),
 )
+
+
+def review(row: Row) -> Review:
+    return Review(
+        id=_id(row["id"]),
+        row=row,
+        opened_at=row["opened_at"],
+        decided_at=row["decided_at"],
+        decision=ReviewDecision(row["decision"]) if row["decision"] else None,
+    )
 
 
 def audit_event(row: Row) -> AuditEvent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from authz.actor import Reach
 from authz.life import next_midnight
 from errors import InvalidInput
 from models.connection import Row
-from models.identifier import parse
 from models.memory import hold_until, note
 from operations.facts import COLUMNS, TABLES
 from resolvers import objects, reads
@@ -33,7 +31,6 @@ from schema.agent import (
     AgentMemberConnection,
     AgentMemberEdge,
 )
-from schema.audit import AuditEvent, AuditEventConnection, AuditEventEdge
 from schema.engagement import Engagement, EngagementConnection, EngagementEdge
 from schema.kinds import EngagementStatus
 from schema.person import StaffMember, StaffMemberConnection, StaffMemberEdge, Viewer
@@ -50,7 +47,6 @@ MEMBER_OF = Listing(
 )
 PARENT = Parent("practices", ("id", "name", "kind", "incorporated"))
 OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id", watched="engagements")
-AUDIT_EVENTS = Listing("audit", "v.*", "audit_events v", "v.sequence", "v.chain_id")
 
 
 async def practices(context: Context, reach: Reach, **asked: Any) -> PracticeConnection:
@@ -209,31 +205,6 @@ def _of_status(context: Context, status: list[EngagementStatus] | None) -> tuple
 async def _engagements(context: Context, selection: Selection, asked: Mapping[str, Any]) -> EngagementConnection:
     node: Callable[[Row], Engagement] = context.engagement
     return await connection(context, selection, asked, (EngagementConnection, EngagementEdge, node))
-
-
-@edge(Practice, "audit_events")
-async def audit_events(
-    context: Context,
-    practice: Practice,
-    first: int | None,
-    after: str | None,
-    last: int | None,
-    before: str | None,
-    engagement_id: str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> AuditEventConnection:
-    """The practice's chain. An engagement id that is not the practice's matches nothing."""
-    wanted = (
-        ("v.engagement_id = %s", None if engagement_id is None else parse(engagement_id) or UUID(int=0)),
-        ("v.at >= %s", since),
-        ("v.at < %s", until),
-    )
-    conditions = tuple(Condition(sql, (value,)) for sql, value in wanted if value is not None)
-    selection = Selection(AUDIT_EVENTS, UUID(practice.id), conditions)
-    node: Callable[[Row], AuditEvent] = objects.audit_event
-    asked = {"first": first, "after": after, "last": last, "before": before, "key": int}
-    return await connection(context, selection, asked, (AuditEventConnection, AuditEventEdge, node))
 
 
 def _sorted(ids: frozenset[UUID]) -> tuple[UUID, ...]:

@@ -85,7 +85,7 @@ def _place(name: str, typed: str | None, of: str, key: type[UUID] | type[int]) -
         marked = base64.urlsafe_b64decode(typed[:200] + "=" * (-len(typed[:200]) % 4)).decode()
         value = key(marked.removeprefix(f"{of}:"))
     except (ValueError, binascii.Error):
-        raise InvalidInput(name, "this is not a cursor of this list; use one of its pageInfo") from None
+        raise InvalidInput(name, "this is not a cursor of this list; use one that it gave") from None
     if cursor(of, value) != typed or (isinstance(value, int) and not 0 <= value < 2**63):
-        raise InvalidInput(name, "this is not a cursor of this list; use one of its pageInfo")
+        raise InvalidInput(name, "this is not a cursor of this list; use one that it gave")
     return value

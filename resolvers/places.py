@@ -20,7 +20,9 @@ Arguments: TypeAlias = Mapping[str, Any]
 Locate: TypeAlias = Callable[[Context, Arguments], Awaitable[Place]]
 
 _ENGAGEMENT = "SELECT practice_id, agent_id FROM engagements WHERE id = $1"
+_REVIEW = "SELECT practice_id FROM reviews WHERE id = $1"
 _STAFF = "SELECT practice_id FROM staff_members WHERE id = $1"
+_MEMBER = "SELECT agent_id FROM agent_members WHERE id = $1"
 _API_KEY = "SELECT agent_id FROM api_keys WHERE id = $1"
 _INVITATION = "SELECT practice_id, agent_id FROM invitations WHERE id = $1"
 _TOKEN = "SELECT agent_id FROM connect_tokens WHERE id = $1"  # noqa: S105  (a table's name)
@@ -32,6 +34,11 @@ async def platform(context: Context, arguments: Arguments) -> Place:
 
 async def practice(context: Context, arguments: Arguments) -> Place:
     return Place(frozenset({_id(arguments, "practice_id")}))
+
+
+async def own_practice(context: Context, arguments: Arguments) -> Place:
+    """Outsiders who work in the practice do not see who else does."""
+    return Place(frozenset({_id(arguments, "practice_id")}), party_only=True)
 
 
 async def agent(context: Context, arguments: Arguments) -> Place:
@@ -52,6 +59,19 @@ async def staff(context: Context, arguments: Arguments) -> Place:
     """Outsiders who work in the practice do not see its staff."""
     row = await _row(_STAFF, "staff_members.id", _id(arguments, "staff_id"))
     return Place(frozenset({row["practice_id"]}), party_only=True)
+
+
+async def review(context: Context, arguments: Arguments) -> Place:
+    """The practice's own: an agent does not see how it is looked at."""
+    memory.spoil()
+    row = await _row(_REVIEW, "reviews.id", _id(arguments, "review_id"))
+    return Place(frozenset({row["practice_id"]}), party_only=True)
+
+
+async def member(context: Context, arguments: Arguments) -> Place:
+    """The agent's people are its own to deal with."""
+    row = await _row(_MEMBER, "agent_members.id", _id(arguments, "member_id"))
+    return Place(agent=row["agent_id"])
 
 
 async def token(context: Context, arguments: Arguments) -> Place:

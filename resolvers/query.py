@@ -10,12 +10,14 @@ import strawberry
 from strawberry import UNSET, argument
 
 from authz.actor import Access, Reach
-from resolvers import explain, history, objects, pages, places
+from resolvers import changes, explain, history, objects, pages, places
 from resolvers import nodes as any_nodes
 from resolvers.context import context_of
 from resolvers.guard import Hidden, requires
+from resolvers.onboarding import OnboardingQuery
 from resolvers.role_preview import RolePreviewQuery
 from schema.agent import Agent, AgentConnection
+from schema.change import ChangePage
 from schema.edges import After, Before, First, Last
 from schema.engagement import Engagement
 from schema.explanation import Explanation
@@ -36,6 +38,13 @@ Member = Annotated[
     argument(description="One of the agent's people. Left out: the widest that anybody of the agent can have."),
 ]
 Search = Annotated[str | None, argument(description="A part of the legal name; upper and lower case are the same.")]
+Behind = Annotated[
+    str | None,
+    argument(
+        description="The `cursor` of the last page, or of the last change dealt with. Left out: from the beginning."
+    ),
+]
+Most = Annotated[int | None, argument(description="How many to return: 1 to 100; 20 if left out.")]
 Grantable = Annotated[
     bool | None, argument(description="True: only roles that agents can have. False: only the others. All if left out.")
 ]
@@ -47,7 +56,7 @@ def _page(first: int | None, after: str | None, last: int | None, before: str | 
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(RolePreviewQuery):
+class Query(RolePreviewQuery, OnboardingQuery):
     @strawberry.field(
         description="You: where you belong and what you can do. Null never; nobody signed in is refused.",
         extensions=requires("account.read"),
@@ -164,6 +173,18 @@ class Query(RolePreviewQuery):
     ) -> Explanation:
         member = None if member_id is UNSET else member_id
         return await explain.explain_access(context_of(info), UUID(engagement_id), permission, member)
+
+    @strawberry.field(
+        description="What happened to the agent's engagements, as a durable feed for partner platforms: every change "
+        "once, in one order, without a gap, for as long as the service exists. A cursor that is none of this agent's "
+        "feed, or lies ahead of it, is an error with the code INVALID_INPUT.",
+        extensions=requires("changes.read", places.agent),
+    )
+    async def changes(
+        self, info: strawberry.Info, access: Access, agent_id: Id, after: Behind = UNSET, first: Most = UNSET
+    ) -> ChangePage:
+        size, place = None if first is UNSET else first, None if after is UNSET else after
+        return await changes.page(context_of(info), UUID(agent_id), size, place)
 
     @strawberry.field(description="The policy in force.", extensions=requires("policy.read"))
     async def policy(self, info: strawberry.Info, access: Access) -> Policy:

@@ -7,13 +7,13 @@ from uuid import UUID
 import strawberry
 
 from authz.actor import Place
+from authz.agreement import AgreementFacts, agreement_state
 from authz.decide import permissions
-from authz.life import Facts, Grant, agreement_state, grant_status
+from authz.life import Facts, Grant, grant_status
 from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
 from resolvers import objects
-from resolvers.actors import organisation_seat
 from resolvers.context import Context
 from resolvers.edges import edge, to_one
 from resolvers.lists import Beside, Condition, Listing, Selection
@@ -130,27 +130,17 @@ def role_of_grant(context: Context, grant: RoleGrant) -> Role:
     return role_named(context, grant.row["role"])
 
 
-@edge(Engagement, "permissions")
-def permissions_of_engagement(context: Context, engagement: Engagement) -> list[Permission]:
-    """The widest that anybody of the agent can have there now."""
-    hold_until(engagement.until)
-    seat = organisation_seat(engagement.facts, context.policy, context.request.now)
-    return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
-
-
 @edge(Engagement, "agreement")
 def agreement(context: Context, engagement: Engagement) -> Agreement:
     hold_until(engagement.until)
     stored = engagement.facts
-    recorded = stored.agreement
+    state = agreement_state(stored.agreement, context.policy, context.request.now)
+    recorded = (stored.agreement or AgreementFacts())._asdict()
     return Agreement(
         requirement=_requirement(context, stored),
-        basis=ComplianceBasis(recorded.basis) if recorded else ComplianceBasis.BAA,
-        state=AgreementState(agreement_state(recorded, context.policy, context.request.now).value),
-        effective_on=recorded.effective_on if recorded else None,
-        expires_on=recorded.expires_on if recorded else None,
-        document_ref=recorded.document_ref if recorded else None,
-        document_sha256=recorded.document_sha256 if recorded else None,
+        basis=ComplianceBasis(recorded.pop("basis")),
+        state=AgreementState(state.value),
+        **recorded,
     )
 
 

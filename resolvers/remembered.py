@@ -14,7 +14,9 @@ import limits
 from authz.actor import Actor
 from models.freshness import Freshness
 from models.memory import Changes, Memory
+from operations.denials import Denials
 from operations.last_use import LastUses
+from operations.role_use import RoleUses
 from resolvers.inforce import InForce
 
 
@@ -36,13 +38,16 @@ class Kept:
 
 
 class Remembered:
-    """`dsn` and `server_settings` are those of the database that is asked."""
+    """And what is written down a moment later: last uses, and refused attempts. `dsn` and `server_settings` are those
+    of the database that is asked."""
 
     def __init__(self, dsn: str, server_settings: Mapping[str, str] | None = None) -> None:
         self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))
         self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
         self.changes = Changes(self.actors, self.answers)
         self.uses = LastUses()
+        self.denials = Denials()
+        self.role_uses = RoleUses()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
     async def confirm(self) -> bool:
@@ -51,4 +56,6 @@ class Remembered:
 
     async def close(self) -> None:
         await self.uses.close()
+        await self.denials.close()
+        await self.role_uses.close()
         await self.freshness.close()

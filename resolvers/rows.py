@@ -22,6 +22,9 @@ QUERIES = {
     "api_key": f"SELECT {objects.API_KEY_COLUMNS} FROM api_keys k WHERE k.id = ANY ($1)",  # noqa: S608  (our own text)
     "invitation": f"SELECT {invited.COLUMNS} FROM invitations i WHERE i.id = ANY ($1)",  # noqa: S608  (our own text)
     "engagement": f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = ANY ($1)",  # noqa: S608  (our own text)
+    "review": "SELECT * FROM reviews WHERE id = ANY ($1)",
+    "uses": "SELECT engagement_id AS id, jsonb_object_agg(role, last_used_at) AS uses FROM role_uses"
+    " WHERE engagement_id = ANY ($1) GROUP BY engagement_id",
     "receipt": "SELECT * FROM revocation_receipts WHERE id = ANY ($1)",
     "audit_event": "SELECT * FROM audit_events WHERE id = ANY ($1)",
 }

@@ -5,24 +5,30 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers import pages, relations  # noqa: F401  (they register the edges)
+from resolvers import audit, pages, relations  # noqa: F401  (they register the edges)
 from resolvers.access import AccessMutation
+from resolvers.agreements import AgreementMutation
 from resolvers.api_keys import ApiKeyMutation
 from resolvers.execution import Schema
 from resolvers.factors import FactorMutation
 from resolvers.identity import IdentityMutation
 from resolvers.invitations import InvitationMutation
+from resolvers.live import Subscription
 from resolvers.organisations import OrganisationMutation
 from resolvers.passkeys import PasskeyMutation
+from resolvers.people import PeopleMutation
 from resolvers.query import Query
+from resolvers.reviews import ReviewMutation
 from resolvers.sessions import SessionMutation
 from resolvers.staffing import StaffMutation
+from resolvers.suspensions import SuspensionMutation
 from schema.agent import AgentMember, ConnectToken
 from schema.api_key import ApiKey
 from schema.audit import AuditEvent
 from schema.handlers import HANDLERS
 from schema.invitation import Invitation
 from schema.person import StaffMember, User
+from schema.review import Review
 from schema.scalars import SCALARS
 
 
@@ -34,6 +40,10 @@ class Mutation(
     StaffMutation,
     InvitationMutation,
     AccessMutation,
+    ReviewMutation,
+    PeopleMutation,
+    SuspensionMutation,
+    AgreementMutation,
     ApiKeyMutation,
     FactorMutation,
     PasskeyMutation,
@@ -44,7 +54,8 @@ class Mutation(
 schema = Schema(
     query=Query,
     mutation=Mutation,
-    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, StaffMember, User],
+    subscription=Subscription,
+    types=[AgentMember, ApiKey, AuditEvent, ConnectToken, Invitation, Review, StaffMember, User],
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

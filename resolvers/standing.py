@@ -127,9 +127,14 @@ async def member_seat(
         return None
     whole = {**row, **rows[0]}
     found = life(facts(row), policy, now)
-    seat, known = engagement_seat(whole, found), background(whole, found)
+    return seat_of_member(whole, found), background(whole, found)
+
+
+def seat_of_member(whole: Mapping[str, Any], found: Life) -> Seat:
+    """From the row of an engagement with the columns of MEMBER."""
+    seat = engagement_seat(whole, found)
     works = whole["member_joined_at"] is not None and whole["member_departed_at"] is None
-    return replace(seat, active=seat.active and works), known
+    return replace(seat, active=seat.active and works)
 
 
 def background(row: Mapping[str, Any], found: Life) -> Background:

@@ -5,11 +5,13 @@ fresh context, and the guard of the subscription's field is asked again in it. T
 only when the source is made. So the source is made again, too: the field's function is an async generator, and
 calling one runs everything in front of it and nothing of itself. (`begin` insists on that.)
 
-The source tells that something happened and what; it must not decide by its own context who may see it.
+The source tells that something happened and what; it must not decide by its own context who may see it. What it yields
+is an `Event`, which becomes what the client is shown in the fresh context, as everything is then.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
 from inspect import isawaitable
 from typing import Any
@@ -18,6 +20,14 @@ from graphql import ExecutionResult, GraphQLError, create_source_event_stream
 from graphql.execution import Executor
 
 from errors import Refusal
+
+
+class Event(ABC):
+    """Something that happened, by its ids."""
+
+    @abstractmethod
+    async def shown(self, context: Any) -> object:
+        """The object of the API, as it is for this context."""
 
 
 class NotBegun(Exception):
@@ -54,7 +64,8 @@ async def check(executor: Executor[Any]) -> None:
 async def answer(executor: Executor[Any], event: object) -> ExecutionResult:
     """What the subscription says about one event. Raises NotBegun where it could not begin now."""
     await check(executor)
-    result = executor.build_per_event_executor(event).execute_operation()
+    shown = await event.shown(executor.context_value) if isinstance(event, Event) else event
+    result = executor.build_per_event_executor(shown).execute_operation()
     if isawaitable(result):
         result = await result
     if not isinstance(result, ExecutionResult):

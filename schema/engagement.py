@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from strawberry import field
+from strawberry import UNSET, field
 
-from schema.agent import Agent
-from schema.edges import edge
+from schema.agent import Agent, AgentMember
+from schema.edges import edge, follow
 from schema.kinds import (
     AgreementRequirement,
     AgreementState,
@@ -35,6 +35,18 @@ if TYPE_CHECKING:
 Seen = strawberry.Private[Any]
 
 
+MemberOfAgent = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="One of the agent's people. Left out: the widest that anybody of the agent can have."
+    ),
+]
+
+
+async def _permissions(root: Any, info: strawberry.Info, member_id: MemberOfAgent = UNSET) -> Any:
+    return await follow(root, info, member_id=member_id)
+
+
 @strawberry.type(description="One thing that keeps an engagement from giving permissions, and who can remove it.")
 class Blocker:
     code: BlockerCode = field(description="What is missing.")
@@ -55,6 +67,25 @@ class RoleGrant:
     granted_by: User = edge("Who granted it.")
 
 
+@strawberry.type(description="One of the agent's people who works in an engagement.")
+class Assignment:
+    row: Row
+    assigned_at: datetime = field(description="When the agent assigned the person, or set another cap.")
+    member: AgentMember = edge("The person.")
+    cap: list[Role] | None = edge(
+        "The roles that the person is narrowed to there; null for all that the engagement has. It never adds any."
+    )
+
+
+@strawberry.type(description="Roles that the agent would like to have in an engagement. It gives nothing by itself.")
+class RoleRequest:
+    row: Row
+    reason: str = field(description="What they are needed for, in the agent's words.")
+    at: datetime = field(description="When they were asked for.")
+    roles: list[Role] = edge("All roles that the agent would like to have there: pass them to `setRoles` to agree.")
+    by: User = edge("Who asked.")
+
+
 @strawberry.type(
     description="The business associate agreement (BAA) of an engagement: the fact and a reference, never the document."
 )
@@ -64,12 +95,29 @@ class Agreement:
     )
     basis: ComplianceBasis = field(description="What covers the access, or would if it were recorded.")
     state: AgreementState = field(description="Where it stands today.")
-    effective_on: date | None = field(description="Its first day; null until recorded.")
-    expires_on: date | None = field(description="Its last day; null if it has none or nothing is recorded.")
-    document_ref: str | None = field(description="Where the practice keeps the signed document, in its words.")
+    effective_on: date | None = field(description="Its first day (UTC); null until a side has named one.")
+    expires_on: date | None = field(description="Its last day (UTC); null if it has none or nothing is recorded.")
+    covered_until: date | None = field(
+        description="The last day of the one before it, which counts until this one does; null if there is none. "
+        "`state` is then the state of that one."
+    )
+    document_ref: str | None = field(
+        description="Where the signed document is kept, in the practice's words, or in the agent's if it named none."
+    )
     document_sha256: str | None = field(
         description="The SHA-256 of the signed document, 64 hexadecimal digits, if it was given."
     )
+    requested_at: datetime | None = field(description="When the practice asked for it; null if it has not.")
+    agent_signed_at: datetime | None = field(description="When the agent signed; null if it has not.")
+    practice_signed_at: datetime | None = field(
+        description="When the practice recorded it, or the training; null if it has not."
+    )
+    training_completed_on: date | None = field(
+        description="When the worker completed the training that covers the access; null with an agreement."
+    )
+    waived_at: datetime | None = field(description="When the owner went without it; null if not.")
+    waive_reason: str | None = field(description="Why the owner went without it; null if not.")
+    terminated_at: datetime | None = field(description="When it was ended; null if it was not.")
 
 
 @strawberry.type(
@@ -84,7 +132,8 @@ class Engagement(Node):
     purpose: Purpose = field(description="Why the agent works in the practice.")
     status: EngagementStatus = field(description="Where it stands now, worked out when you ask.")
     blockers: list[Blocker] = field(
-        description="Everything that keeps it from giving permissions, and who has to act; empty when ACTIVE or ENDED."
+        description="Everything that keeps it from giving permissions, and who has to act. Where it is ACTIVE, at "
+        "most that nobody of the agent is assigned; where it has ENDED, none."
     )
     version: int = field(description="Grows with every change. Pass it as `expectedVersion`.")
     started_at: datetime = field(description="When the practice connected the agent.")
@@ -92,17 +141,32 @@ class Engagement(Node):
     auto_extend: bool = field(description="Whether it is extended by itself before it runs out.")
     ended_at: datetime | None = field(description="When it ended; null while it has not.")
     end_reason: EndReason | None = field(description="Why it ended; null while it has not.")
-    last_used_at: datetime | None = field(description="When one of the agent's people last used it; null if never.")
     practice: Annotated[Practice, strawberry.lazy("schema.practice")] = edge("The practice that lets the agent in.")
     agent: Agent = edge("The agent that works in it.")
     external_ref: str | None = edge("The agent's own client number; null to everybody else.")
     roles: list[RoleGrant] = edge(
         "The roles granted at present, with those that wait or have lapsed. `setRoles` replaces them."
     )
+    requested_roles: RoleRequest | None = edge(
+        "What the agent has asked for and the practice has not answered with `setRoles`; null if nothing."
+    )
+    assignments: list[Assignment] = edge(
+        "Which of the agent's people work in it. Nobody: nobody can do anything, unless it is a front-office worker, "
+        "whose administrator always works."
+    )
     permissions: list[Permission] = edge(
-        "What the agent can do in the practice right now, its ceiling and agreement counted in; empty unless ACTIVE."
+        "What the agent can do in the practice right now, its ceiling and agreement counted in; empty unless ACTIVE. "
+        "With `memberId`, what that person can do: somebody who is not of the agent is an error, NOT_FOUND.",
+        resolver=_permissions,
     )
     agreement: Agreement = edge("The agreement that covers it, or that it waits for.")
+    last_used_at: datetime | None = edge("When one of the agent's people last used it, to the minute; null if never.")
+    next_review_on: date | None = edge(
+        "The day (UTC) by which the practice has to review it; null where there is nothing to review."
+    )
+    receipt: RevocationReceipt | None = edge(
+        "What its end cut and what is still owed; null while it has not ended, or where it ended by itself."
+    )
     previous: Engagement | None = edge(
         "The one between the same two that ended before this one began; null for the first. Nothing is inherited."
     )
@@ -131,7 +195,10 @@ class RevocationReceipt:
     roles_removed: list[strawberry.ID] = field(description="The keys of the roles it held.")
     members_cut: int = field(description="How many of the agent's people lost the practice.")
     api_keys_cut: int = field(description="How many API keys lost the practice.")
-    subscriptions_closed: int = field(description="How many open subscriptions were closed.")
+    subscriptions_closed: int = field(
+        description="How many open subscriptions the revocation itself closed. They are not counted, so it is 0: each "
+        "ends by itself within a second, wherever it is open."
+    )
     tokens_cancelled: int = field(description="How many unused connect tokens were cancelled.")
     duties: list[str] = field(
         description="What the agent still owes, in plain words: to return or destroy health information, for example."

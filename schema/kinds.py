@@ -118,13 +118,18 @@ class GrantStatus(Enum):
 @strawberry.enum(description="Where the agreement of an engagement stands. IN_FORCE and EXPIRING count as in force.")
 class AgreementState(Enum):
     NONE = value("none", "Nothing is recorded.")
-    REQUESTED = value("requested", "The practice asked for it; the agent has not signed.")
-    SIGNED_BY_AGENT = value("signed_by_agent", "The agent signed; the practice has not recorded its own side.")
+    REQUESTED = value("requested", "The practice asked for it or recorded its own side; the agent has not signed.")
+    SIGNED_BY_AGENT = value(
+        "signed_by_agent",
+        "The agent signed; the practice has not recorded its side, or the first day has not come.",
+    )
     IN_FORCE = value("in_force", "Recorded by both sides and in effect today.")
     EXPIRING = value("expiring", "In effect today, and about to run out.")
     EXPIRED = value("expired", "Its last day has passed.")
     TERMINATED = value("terminated", "Ended by one of the sides.")
-    WAIVED = value("waived", "The owner went without it, with a reason, where it is only recommended.")
+    WAIVED = value(
+        "waived", "The owner went without it, with a reason. It counts only where an agreement is not required."
+    )
 
 
 @strawberry.enum(description="Whether an agent needs a business associate agreement (BAA) before its roles count.")
@@ -147,6 +152,13 @@ class Party(Enum):
     PRACTICE = value("practice", "The practice: its owner or somebody of its staff.")
     AGENT = value("agent", "The outside agent: one of its people.")
     PLATFORM = value("platform", "The platform: its operator, or the service itself.")
+
+
+@strawberry.enum(description="What a review came to.")
+class ReviewDecision(Enum):
+    KEEP = value("keep", "Nothing changes: the agent still needs all that it can do.")
+    REDUCE = value("reduce", "Some roles are taken away, or end sooner.")
+    END = value("end", "The engagement ends at once and for good, as by `revokeAgent`.")
 
 
 @strawberry.enum(description="What keeps an engagement from giving permissions.")

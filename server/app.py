@@ -23,8 +23,8 @@ from errors import NotFound
 from models.tenancy import NOBODY, acting_for
 from resolvers.execution import Schema
 from resolvers.remembered import Remembered
+from server import audit_download, health, oauth
 from server import graphiql as graphiql_page
-from server import health, oauth
 from server import metrics as metrics_page
 from server.admission import Admission
 from server.answering import Answering
@@ -148,6 +148,9 @@ def create_app(
             *health.routes(ready),
             metrics_page.route(metrics),
             *oauth.routes(open_context, clock, https=not development),
+            *audit_download.routes(
+                audit_download.Downloads(open_context, clock, cookie, issuers, frozenset(origins), metrics)
+            ),
         ],
         middleware=[
             Middleware(Envelope, https=not development, digest=lambda: metrics.digest),

@@ -1,4 +1,4 @@
-"""The command `sparekey`: serve, doctor, walk, operator, policy, documents, accept, limits."""
+"""The command `sparekey`: serve, doctor, walk, operator, sweep, policy, documents, audit, accept, limits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ try:
 except ValueError as invalid:  # limits.LimitInvalid, which cannot be named while its module cannot be imported
     sys.exit(f"Error: {invalid}")
 
+from server.audit_command import audit
 from server.doctor_command import doctor
 from server.documents_command import documents
 from server.policy_command import policy
+from server.sweep_command import sweep
 
 # Imports of a command's own parts stand inside it: the server starts half a second earlier without the walk's
 # HTTP client, and the walk needs no database.
@@ -28,7 +30,9 @@ def main() -> None:
 
 main.add_command(policy)
 main.add_command(documents)
+main.add_command(audit)
 main.add_command(doctor)
+main.add_command(sweep)
 
 
 @main.command(help="Start the server. Its settings are environment variables; see README.md.")

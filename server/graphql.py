@@ -173,7 +173,8 @@ class Endpoint:
         confirmed = credential is not None and await self.unchanged.confirm()
         request_id = str(request.scope["sparekey.request_id"])
         browser = door.browser(request.headers)
-        return RequestFacts(credential, address, self.clock(), request_id, browser=browser, confirmed=confirmed)
+        said = credential, address, self.clock(), request_id
+        return RequestFacts(*said, browser=browser, confirmed=confirmed, clock=self.clock)
 
     async def _execute(self, asked: Asked, context: RequestContext, question: Question) -> Answer:
         facts, safe = question.facts, question.method in READS

@@ -59,7 +59,7 @@ def _planned_and_folder(arguments: tuple[Path, ...]) -> tuple[Path | None, Path]
 
 async def _plan(new: SoundSet, out: Path | None) -> int:
     now = datetime.now(UTC)
-    old, since = await _in_force()
+    old, since = await in_force()
     made = await make_plan(old, new.policy, now)
     text = orjson.dumps(as_json(made, now), option=orjson.OPT_INDENT_2).decode()
     if out == Path("-"):
@@ -80,7 +80,7 @@ def _write(out: Path | None, text: str) -> None:
 
 async def _apply(new: SoundSet, planned: dict[str, Any] | None, approve: str | None) -> int:
     now = datetime.now(UTC)
-    old, since = await _in_force()
+    old, since = await in_force()
     base = old.digest if old else ""
     if planned is not None:
         _check(planned, base, new.policy.digest)
@@ -162,7 +162,7 @@ def _has_digest(side: object) -> bool:
     return isinstance(side, dict) and isinstance(side.get("digest"), str)
 
 
-async def _in_force() -> tuple[Policy | None, datetime | None]:
+async def in_force() -> tuple[Policy | None, datetime | None]:
     """The set that decides now, compiled from its stored files."""
     newest = await activations.newest()
     if newest is None:

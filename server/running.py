@@ -75,7 +75,8 @@ class Caller:
 
     async def anybody(self, *, attended: bool = True) -> RequestContext:
         """A fresh one, whoever it is for."""
-        facts = RequestFacts(self.credential, self.address, self.clock(), self.request_id, attended)
+        said = self.credential, self.address, self.clock(), self.request_id, attended
+        facts = RequestFacts(*said, clock=self.clock)
         return await timely(self.open_context(facts))
 
 

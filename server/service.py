@@ -32,6 +32,7 @@ from server.policy_folder import PolicyFolder
 from server.public_url import relying_party
 from server.reload import CONFIRM_SECONDS, Follower, Unconfirmed, unreachable
 from server.settings import Settings
+from server.sweeping import sweep_now_and_then
 
 if TYPE_CHECKING:
     from server.issuers import TrustedIssuers
@@ -59,6 +60,7 @@ class Service:
         self.relying_party = relying_party(settings.public_url)
         self.warm_up: asyncio.Task[None] | None = None
         self.pruning: asyncio.Task[None] | None = None
+        self.sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the database, bring it up to date, agree on the policy in force, and fill an empty one for a demo."""
@@ -74,6 +76,7 @@ class Service:
             self.issuers.start(self.clock())
         self.warm_up = asyncio.create_task(stretching.warm_up())
         self.pruning = asyncio.create_task(freshness.prune_now_and_then())
+        self.sweeping = asyncio.create_task(sweep_now_and_then(lambda: self.follower.in_force.policy, self.clock))
 
     async def _agree(self) -> None:
         """In development the folder's set comes into force. In production the one in force stays, if there is one
@@ -97,8 +100,9 @@ class Service:
 
     async def stop(self) -> None:
         """Let what was accepted finish, then close the database."""
-        if self.pruning is not None:
-            self.pruning.cancel()
+        for task in (self.pruning, self.sweeping):
+            if task is not None:
+                task.cancel()
         if self.issuers is not None:
             await self.issuers.stop()
         await self.remembered.close()

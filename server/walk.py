@@ -10,7 +10,7 @@ import time
 
 import click
 
-from server import walk_codes, walk_connecting, walk_group, walk_rules, walk_working
+from server import walk_agreement, walk_codes, walk_connecting, walk_group, walk_rules, walk_working
 from server.walk_scene import Scene
 from server.walk_story import Story, Surprise
 
@@ -36,6 +36,7 @@ def _chapters(scene: Scene, operator_email: str, operator_password: str) -> None
     token = walk_connecting.telephone(scene, company)
     maple, billing = walk_connecting.first_connection(scene, company, token)
     billing = walk_connecting.roles_screen(scene, company, maple, billing)
+    billing = walk_agreement.agreement(scene, company, maple, billing)
     desk = walk_working.front_office(scene, operator, maple)
     walk_working.record(scene, desk)
     walk_working.red_button(scene, desk)

@@ -27,6 +27,9 @@ MUTATIONS = {
     "connectAgent": ("ConnectAgentInput", "ConnectAgentSuccess"),
     "setRoles": ("SetRolesInput", "SetRolesSuccess"),
     "confirmRoles": ("EngagementVersionInput", "SetRolesSuccess"),
+    "requestAgreement": ("RequestAgreementInput", "EngagementSuccess"),
+    "signAgreement": ("SignAgreementInput", "EngagementSuccess"),
+    "recordAgreement": ("RecordAgreementInput", "EngagementSuccess"),
     "revokeAgent": ("RevokeAgentInput", "RevokeAgentSuccess"),
 }
 # Shorter than the five seconds after which servers usually close an idle connection: a request must not meet that.

@@ -26,6 +26,7 @@ from server.walk_working import RECEIPT, Desk
 MAPLE_RECORD = (
     "practice.created",
     *("engagement.started", "engagement.roles_set"),  # Bright Billing, Biller
+    *("agreement.requested", "agreement.signed", "agreement.recorded"),
     *("engagement.started", "engagement.roles_set"),  # Dana, Scheduler
     *("staff.invited", "staff.added", "staff.invited", "staff.added"),  # Sam and Max
     *("engagement.roles_set", "engagement.roles_set"),  # Dana, Manager: granted, confirmed

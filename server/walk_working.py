@@ -113,7 +113,7 @@ def _second_practice(scene: Scene, agent: Agent, harbour: Practice, maple: Pract
 def record(scene: Scene, desk: Desk) -> None:
     story = scene.story
     story.chapter("Everything is written down")
-    story.tell("Harriet reads her practice's record: one event for each change, none for what was refused.")
+    story.tell("Harriet reads her practice's record: one event for each change, none for what the rules refused.")
     events = read_record(desk.harbour, "practice.created", "engagement.started", "engagement.roles_set")
     story.same("who acted", [(one["actor"], one["party"]) for one in events], [("Harriet", "PRACTICE")] * 3)
     concerned = [one["engagementId"] for one in events]

@@ -6,7 +6,7 @@ What is typed is right, so that whoever may do it succeeds; the places are those
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -27,6 +27,7 @@ PLACES = {
     "factor": SIDES,
     "enrolment": SIDES,
     "session": SIDES,
+    "review": SIDES,
     "staff": ("own", "removed", "other", "unknown"),
     "member": SIDES,
     "invitation": SIDES,
@@ -37,9 +38,11 @@ PLACES = {
     "person_event": ("stranger", "unknown"),
 }
 ONE = "query ($id: ID!) {{ {field}(id: $id) {{ __typename {inner} }} }}"
+CHANGES = "query ($id: ID!) { changes(agentId: $id) { __typename changes { type } } }"
 EXPLAIN = 'query ($id: ID!) { explainAccess(engagementId: $id, permission: "claims.read") { __typename allowed } }'
 AS_OF = 'query ($id: ID!) { accessAsOf(practiceId: $id, at: "2026-11-23T12:00:00Z") { engagement { id } } }'
 PREVIEW = 'query ($id: ID!) { previewRoles(engagementId: $id, roles: ["manager"]) { __typename needsStepUp } }'
+ONBOARDING = "query ($id: ID!) { clientOnboarding(agentId: $id) { totalCount } }"
 REFUSED = "... on NotPermitted { permission }"
 PLAIN = {
     "viewer": "{ viewer { __typename user { id } } }",
@@ -66,7 +69,9 @@ EDGES = {
     "Practice.staff": ("practice", "staff { totalCount }"),
     "Practice.engagements": ("practice", "engagements { totalCount }"),
     "Practice.invitations": ("practice", "invitations { id }"),
+    "Practice.reviews": ("practice", "reviews { id }"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }"),
+    "Practice.auditCheckpoint": ("practice", "auditCheckpoint { sequence }"),
     "Agent.members": ("agent", "members { totalCount }"),
     "Agent.invitations": ("agent", "invitations { id }"),
     "Agent.apiKeys": ("agent", "apiKeys(live: false) { id }"),
@@ -105,6 +110,9 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "removeStaff": ("staff", "staffId", {}),
     "transferOwnership": ("practice", "practiceId", {}),
     "verifyAgent": ("agent", "agentId", {}),
+    "suspendAgent": ("agent", "agentId", {}),
+    "resumeAgent": ("agent", "agentId", {}),
+    "departMember": ("member", "memberId", {}),
     "inviteMember": ("agent", "agentId", {"email": "fresh@nowhere.example", "name": "Fresh"}),
     "cancelInvitation": ("invitation", "invitationId", {}),
     "previewInvitation": (None, "", {}),
@@ -118,7 +126,20 @@ MUTATIONS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "connectAgent": ("practice", "practiceId", {"purpose": "CONTRACTED_SERVICE"}),
     "setRoles": ("engagement", "engagementId", {"roles": [], "expectedVersion": 2}),
     "confirmRoles": ("engagement", "engagementId", {"expectedVersion": 2}),
+    "renewEngagement": ("engagement", "engagementId", {"expiresAt": "2027-06-01T00:00:00Z", "expectedVersion": 2}),
+    "decideReview": ("review", "reviewId", {"decision": "KEEP"}),
     "revokeAgent": ("engagement", "engagementId", {}),
+    "leavePractice": ("engagement", "engagementId", {}),
+    "suspendEngagement": ("engagement", "engagementId", {"reason": "holidays", "expectedVersion": 2}),
+    "resumeEngagement": ("engagement", "engagementId", {"expectedVersion": 2}),
+    "requestRoles": ("engagement", "engagementId", {"roles": ["auditor"], "reason": "reports"}),
+    "assignMember": ("engagement", "engagementId", {"cap": ["biller"]}),
+    "unassignMember": ("engagement", "engagementId", {}),
+    "requestAgreement": ("engagement", "engagementId", {}),
+    "signAgreement": ("engagement", "engagementId", {"documentRef": "cabinet 7", "documentSha256": "a" * 64}),
+    "recordAgreement": ("engagement", "engagementId", {"basis": "BAA", "effectiveOn": "2026-11-23"}),
+    "waiveAgreement": ("engagement", "engagementId", {"reason": "one afternoon a month"}),  # a company's is required
+    "terminateAgreement": ("engagement", "engagementId", {"expectedVersion": 2}),
 }
 ROOTS: dict[str, GraphQLField] = {
     name: field
@@ -128,6 +149,7 @@ ROOTS: dict[str, GraphQLField] = {
 }
 HELD_BY = {"NotPermitted": "permission heldBy { key }", "InvalidInput": "field"}
 INVITED = ("previewInvitation", "acceptInvitation")
+OF_MEMBER = ("createApiKey", "assignMember", "unassignMember")
 REDEEMING = ("previewToken", "connectAgent")
 
 
@@ -156,12 +178,21 @@ def all_asks(world: World) -> Iterator[Ask]:
             yield _mutation(world, field, kind or "", place, {name: _id(world, kind, place)} | rest if kind else rest)
 
 
+PERMISSIONS = """query ($id: ID!, $memberId: ID!) {
+    engagement(id: $id) { __typename permissions(memberId: $memberId) { key } }
+}"""
+
+
 def _reads(world: World) -> Iterator[Ask]:
     for field in ("practice", "agent", "engagement"):
         yield from _of_each_place(world, field, field, ONE.format(field=field, inner="id"))
     yield from _of_each_place(world, "explainAccess", "engagement", EXPLAIN)
     yield from _of_each_place(world, "accessAsOf", "practice", AS_OF)
     yield from _of_each_place(world, "previewRoles", "engagement", PREVIEW)
+    yield from _of_each_place(world, "changes", "agent", CHANGES)
+    for ask in _of_each_place(world, "Engagement.permissions", "engagement", PERMISSIONS):
+        yield replace(ask, variables={**ask.variables, "memberId": world.ids["member own"]})
+    yield from _of_each_place(world, "clientOnboarding", "agent", ONBOARDING)
     for kind in PLACES:
         yield from _of_each_place(world, "node", kind, ONE.format(field="node", inner="id"))
     for place in SIDES:
@@ -185,7 +216,7 @@ def _mutation(world: World, field: str, kind: str, place: str, typed: dict[str, 
         typed |= {"letters": world.letters, "code": world.code}
     if field in INVITED:
         typed |= {"code": world.invitation}
-    if field == "createApiKey":
+    if field in OF_MEMBER:
         typed["memberId"] = world.ids["member own"]
     if field == "transferOwnership":
         typed["toStaffId"] = world.ids["staff own"]
@@ -213,7 +244,7 @@ def guarded_edges() -> Iterator[tuple[str, str]]:
     for type_ in build_schema(schema.as_str()).type_map.values():
         for name, field in getattr(type_, "fields", {}).items():
             for directive in getattr(field.ast_node, "directives", ()) or ():
-                if directive.name.value == "requires" and type_.name not in ("Query", "Mutation"):
+                if directive.name.value == "requires" and type_.name not in ("Query", "Mutation", "Subscription"):
                     yield f"{type_.name}.{name}", str(getattr(directive.arguments[0].value, "value", ""))
 
 

@@ -25,6 +25,7 @@ from models import (
     Engagement,
     Factor,
     PasskeyChallenge,
+    Review,
     Session,
     StaffMember,
     User,
@@ -33,10 +34,16 @@ from models.identifier import uuid7
 from operations import totp
 from tests.authenticator import Authenticator
 from tests.keys import made, program
+from tests.stored import rows
 from tests.town import COOKIE, INVITED, SITE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # see `quick_passwords`
+# As of sessions and keys: no use is written down while the table is asked.
+USED = """
+INSERT INTO role_uses (id, engagement_id, role, last_used_at)
+SELECT gen_random_uuid(), engagement_id, role, granted_at FROM role_grants WHERE removed_at IS NULL
+"""
 SECRET = pyotp.random_base32()
 CHALLENGE = bytes_to_base64url(bytes(range(32)))
 WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}
@@ -101,6 +108,8 @@ async def build(town: Town) -> World:
     await _engage_all(world, houses, agents)
     await _name_callers(world, houses, agents)
     await _people(world, houses, agents)
+    await _reviews(world)
+    await rows(USED)
     await _invitations(world, houses, agents)
     await _events(world)
     await _factors(world)
@@ -217,6 +226,13 @@ async def _people(world: World, houses: dict[str, House], agents: dict[str, Agen
         world.ids[f"api_key {place}"] = (await made(agents[place], "tokens.read"))["id"]
     removed = await StaffMember.get(practice_id=houses["own"].id, user_id=world.callers["removed"].user_id)
     world.ids["staff removed"] = str(removed.id)
+
+
+async def _reviews(world: World) -> None:
+    """The open review of an engagement on either side."""
+    for place in ("own", "other"):
+        review = await Review.get(engagement_id=world.ids[f"engagement {place}"], decided_at=None)
+        world.ids[f"review {place}"] = str(review.id)
 
 
 async def _invitations(world: World, houses: dict[str, House], agents: dict[str, Agency]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.agreed import SAID, SHA, Parties
 from tests.authenticator import Authenticator
 from tests.factors import ADDED, BEGUN, REMOVED, Person, asked, begin, enrolled
 from tests.keys import MADE, made, member_of
@@ -13,6 +14,8 @@ from tests.stored import rows
 from tests.town import INVITED, RECEIPT, ROLES_SET, Agency, Client, House, Town, wrong
 
 PASSWORD = "correct horse"
+ENGAGEMENT_SHOWN = "... on EngagementSuccess { engagement { id version expiresAt } }"
+ENGAGED = "... on EngagementSuccess { engagement { id version status } }"
 PREVIEWED = "... on PreviewTokenSuccess { agent { agentId } }"
 
 
@@ -213,10 +216,117 @@ async def confirm_roles(town: Town) -> Change:
     return Change(elm.owner, typed, ROLES_SET, "engagement.roles_set", {"expectedVersion": 1})
 
 
+async def _parties(town: Town) -> Parties:
+    elm, acme, engagement = await engaged(town)
+    return Parties(elm, acme, engagement)
+
+
+async def request_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    nothing = {"engagementId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(parties.owner, {"engagementId": parties.id}, SAID, "agreement.requested", nothing)
+
+
+async def sign_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    typed = {"engagementId": parties.id, "documentRef": "cabinet 7", "documentSha256": SHA}
+    return Change(parties.admin, typed, SAID, "agreement.signed", {"documentSha256": "none"})
+
+
+async def record_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    typed = {"engagementId": parties.id, "basis": "BAA", "effectiveOn": "2026-11-23"}
+    return Change(parties.owner, typed, SAID, "agreement.recorded", {"effectiveOn": "1926-11-23"})
+
+
+async def waive_agreement(town: Town) -> Change:
+    elm, desk = await town.practice(), await town.agency("Frontdesk", "FRONT_OFFICE_WORKER")
+    engagement = await town.engage(elm, desk)
+    typed = {"engagementId": engagement["id"], "reason": "one afternoon a month"}
+    return Change(elm.owner, typed, SAID, "agreement.waived", {"reason": ""})
+
+
+async def terminate_agreement(town: Town) -> Change:
+    parties = await _parties(town)
+    await parties.sign()
+    typed = {"engagementId": parties.id, "expectedVersion": 2}
+    return Change(parties.owner, typed, SAID, "agreement.terminated", {"expectedVersion": 1})
+
+
 async def revoke_agent(town: Town) -> Change:
     elm, _, engagement = await engaged(town)
     nothing = {"engagementId": "01975f0e-0000-7000-8000-000000000001"}
     return Change(elm.owner, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", nothing)
+
+
+async def renew_engagement(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "expectedVersion": 1, "expiresAt": "2027-06-01T00:00:00Z"}
+    return Change(elm.owner, typed, ENGAGEMENT_SHOWN, "engagement.renewed", {"expectedVersion": 2})
+
+
+async def decide_review(town: Town) -> Change:
+    elm, _, _ = await engaged(town)
+    (review,) = await rows("SELECT id::text FROM reviews")
+    typed = {"reviewId": review["id"], "decision": "KEEP"}
+    return Change(elm.owner, typed, ENGAGEMENT_SHOWN, "engagement.reviewed", {"decision": "REDUCE"})
+
+
+async def leave_practice(town: Town) -> Change:
+    _, acme, engagement = await engaged(town)
+    return Change(acme.admin, {"engagementId": engagement["id"]}, RECEIPT, "engagement.ended", {"reason": ""})
+
+
+async def suspend_engagement(town: Town) -> Change:
+    elm, _, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "expectedVersion": 1, "reason": "holidays"}
+    return Change(elm.owner, typed, ENGAGED, "engagement.suspended", {"reason": " "})
+
+
+async def resume_engagement(town: Town) -> Change:
+    change = await suspend_engagement(town)
+    await change.client.do("suspendEngagement", ENGAGED, **change.typed)
+    typed = {"engagementId": change.typed["engagementId"], "expectedVersion": 2}
+    return Change(change.client, typed, ENGAGED, "engagement.resumed", {"expectedVersion": 1})
+
+
+async def request_roles(town: Town) -> Change:
+    _, acme, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "roles": ["biller"], "reason": "claims"}
+    return Change(acme.admin, typed, ENGAGED, "engagement.roles_requested", {"roles": ["scheduler"]})
+
+
+async def assign_member(town: Town) -> Change:
+    _, acme, engagement = await engaged(town)
+    typed = {"engagementId": engagement["id"], "memberId": await member_of(acme)}
+    return Change(acme.admin, typed, ENGAGED, "engagement.member_assigned", {"cap": []})
+
+
+async def unassign_member(town: Town) -> Change:
+    change = await assign_member(town)
+    await change.client.do("assignMember", ENGAGED, **change.typed)
+    return Change(change.client, change.typed, ENGAGED, "engagement.member_unassigned", {"cap": ["biller"]})
+
+
+async def depart_member(town: Town) -> Change:
+    acme = await town.agency()
+    ben = await town.member(acme, "ben@acme.example")
+    selection = "... on MemberSuccess { practicesNotified member { id status } }"
+    last = {"memberId": await member_of(acme)}
+    return Change(acme.admin, {"memberId": await member_of(acme, ben)}, selection, "member.departed", last)
+
+
+async def suspend_agent(town: Town) -> Change:
+    acme = await town.agency()
+    selection = "... on AgentSuccess { agent { id status } }"
+    nobody = {"agentId": "01975f0e-0000-7000-8000-000000000001"}
+    return Change(await town.operator(), {"agentId": acme.id}, selection, "agent.suspended", nobody)
+
+
+async def resume_agent(town: Town) -> Change:
+    change = await suspend_agent(town)
+    await change.client.do("suspendAgent", "", **change.typed)
+    return Change(change.client, change.typed, change.selection, "agent.resumed", change.spoiled)
 
 
 async def begin_totp(town: Town) -> Change:
@@ -324,6 +434,22 @@ WITH_A_KEY: dict[str, Callable[[Town], Awaitable[Change]]] = {
     "connectAgent": connect_agent,
     "setRoles": set_roles,
     "confirmRoles": confirm_roles,
+    "renewEngagement": renew_engagement,
+    "decideReview": decide_review,
     "revokeAgent": revoke_agent,
+    "leavePractice": leave_practice,
+    "suspendEngagement": suspend_engagement,
+    "resumeEngagement": resume_engagement,
+    "requestRoles": request_roles,
+    "assignMember": assign_member,
+    "unassignMember": unassign_member,
+    "departMember": depart_member,
+    "suspendAgent": suspend_agent,
+    "resumeAgent": resume_agent,
+    "requestAgreement": request_agreement,
+    "signAgreement": sign_agreement,
+    "recordAgreement": record_agreement,
+    "waiveAgreement": waive_agreement,
+    "terminateAgreement": terminate_agreement,
 }
 ALL = WITHOUT_A_KEY | WITH_A_KEY

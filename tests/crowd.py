@@ -27,7 +27,7 @@ from models import (
 from models.connection import Connection
 from models.identifier import uuid7
 from models.unit_of_work import unit_of_work
-from operations.record import About, Who, record
+from operations.record import About, Event, Who, record, record_all
 from tests.town import Client, Town
 
 
@@ -176,6 +176,14 @@ async def tokens(crowd: Crowd, size: int) -> None:
     issued: dict[str, Any] = {"agent_id": crowd.agent, "issued_by_id": member.id, "issued_at": now, "expires_at": now}
     opened: dict[str, Any] = {"letters": "BCDF", "salt": b"s", "code_hash": b"h", "state": "released"}
     await ConnectToken.bulk_create([ConnectToken(id=uuid7(), **issued, **opened) for _ in range(size)])
+
+
+async def tell(crowd: Crowd) -> None:
+    """Something about every engagement of the first agent, in its feed."""
+    by = Who("Somebody", None, Party.PRACTICE, crowd.town.policy.digest, crowd.town.clock.now)
+    found = await Engagement.filter(agent_id=crowd.agent)
+    about = [About(each.practice_id, each.agent_id, each.id) for each in found]  # type: ignore[attr-defined]  # tortoise makes the _id attributes
+    await unit_of_work(lambda connection: record_all(connection, [Event(by, "test.noted", one, "") for one in about]))
 
 
 async def hire(crowd: Crowd, key: UUID) -> None:

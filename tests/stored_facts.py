@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from authz.life import AgreementFacts, Facts, Grant
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant
 from models import Agent, Agreement, Engagement, Practice, RoleGrant, User
 from models.identifier import uuid7
 
@@ -46,6 +47,7 @@ def drawn(pick: Pick, now: datetime) -> Facts:
         auto_extend=pick((False, False, False, True)),
         reviewed_at=_midnight(now) + timedelta(days=-pick(REVIEWED)) + pick((timedelta(0), -INSTANT)),
         unassigned_since=now - timedelta(days=400),
+        suspended_by_platform=pick((False, False, True)),
     )
 
 
@@ -76,6 +78,7 @@ def _agreement(pick: Pick, now: datetime) -> AgreementFacts:
         expires_on=day(),
         waived_at=now if pick(range(8)) == 0 else None,
         terminated_at=now if pick(range(8)) == 0 else None,
+        covered_until=day() if pick(range(4)) == 0 else None,
     )
 
 
@@ -124,6 +127,7 @@ def _rows(facts: Facts, user: UUID, now: datetime) -> list[Any]:
             started_by_id=user,
             expires_at=facts.expires_at,
             suspended_at=facts.suspended_at,
+            suspended_by_platform=facts.suspended_by_platform,
             ended_at=facts.ended_at,
             end_reason=facts.end_reason,
             auto_extend=facts.auto_extend,

@@ -55,6 +55,9 @@ OTHERWISE = {
     "setStaffRoles.roles.0": "UNKNOWN_ROLE",
     "transferOwnership.roles.0": "UNKNOWN_ROLE",
     "setRoles.roles.0.role": "UNKNOWN_ROLE",
+    "requestRoles.roles.0": "UNKNOWN_ROLE",
+    "assignMember.cap.0": "UNKNOWN_ROLE",
+    "unassignMember.cap.0": "INVALID_INPUT cap",
 }
 IDS = (
     "practiceId",
@@ -128,7 +131,8 @@ async def test_numbers_out_of_range_are_answered_by_name(asker: Asker) -> None:
     ttl, version = PLACES["issueToken.ttlMinutes"], PLACES["setRoles.expectedVersion"]
     for number in (0, -1, 61, 2**31 - 1, -(2**31)):
         assert await asker.said(ttl, number) == "INVALID_INPUT ttlMinutes"
-    for place in (version, PLACES["confirmRoles.expectedVersion"]):
+    others = ("confirmRoles", "terminateAgreement", "suspendEngagement", "resumeEngagement")
+    for place in (version, *(PLACES[f"{name}.expectedVersion"] for name in others)):
         for number in (-1, 0, 1, 2**31 - 1, -(2**31)):
             assert await asker.said(place, number) == "STALE_VERSION"
 
@@ -145,7 +149,7 @@ async def test_what_is_no_number_and_no_time_never_reaches_a_resolver(asker: Ask
         if place.scalar == "Date":
             for value in ("", LONG, "2026-02-29", "2026-11-20T00:00:00Z", "20261120", 20261120, "a\u202eb", "today"):
                 assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
-        if place.scalar in ("Boolean", "PracticeKind", "AgentKind", "Purpose"):
+        if place.scalar in ("Boolean", "PracticeKind", "AgentKind", "Purpose", "ComplianceBasis"):
             for value in ("", "yes", 1, "billing_company", LONG):
                 assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
         if place.scalar in ("String", "ID"):
@@ -157,9 +161,11 @@ async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
     named = {place.name for place in PLACES.values() if place.scalar in ("Int", "DateTime", "Date")}
     assert named == {
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
+        *("suspendEngagement.expectedVersion", "resumeEngagement.expectedVersion"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
         *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
         "recordTraining.completedOn",
+        "terminateAgreement.expectedVersion",
     }
 
 
@@ -184,6 +190,17 @@ async def test_a_day_that_has_not_come_or_is_too_long_ago_is_answered_by_name(as
     assert await asker.said(trained, "2003-04-14") == "ok"
 
 
+async def test_a_day_that_no_agreement_has_is_answered_by_name(asker: Asker) -> None:
+    asked = 0
+    for place in PLACES.values():
+        if place.scalar == "Date":
+            for day in ("0001-01-01", "1926-11-23", "9999-12-31"):
+                said = await asker.said(place, day)
+                assert said == f"INVALID_INPUT {place.path[-1]}", (place.name, day)
+                asked += 1
+    assert asked >= 15
+
+
 @pytest.mark.parametrize(
     ("mutation", "selection", "typed"),
     [
@@ -191,6 +208,8 @@ async def test_a_day_that_has_not_come_or_is_too_long_ago_is_answered_by_name(as
         ("addStaff", "roles.0", "Biller"),
         ("setStaffRoles", "roles.0", "billers"),
         ("transferOwnership", "roles.0", "billers"),
+        ("requestRoles", "roles.0", "biler"),
+        ("assignMember", "cap.0", "biler"),
     ],
 )
 async def test_an_unknown_role_is_answered_with_the_nearest(
@@ -203,7 +222,7 @@ async def test_an_unknown_role_is_answered_with_the_nearest(
 
 
 async def test_a_role_named_twice_and_no_role_at_all_are_answered_by_name(asker: Asker) -> None:
-    for mutation in ("addStaff", "setStaffRoles", "setRoles"):
+    for mutation in ("addStaff", "setStaffRoles", "setRoles", "requestRoles"):
         one: Any = {"role": "biller"} if mutation == "setRoles" else "biller"
         field = "roles.1.role" if mutation == "setRoles" else "roles"
         typed = asker.inputs[mutation] | {"roles": [one, one]}

@@ -14,6 +14,7 @@ from authz.actor import Access, Reach
 from models import Practice, StaffMember
 from resolvers.edges import EDGES as REGISTERED
 from resolvers.guard import Guard, Public, UnguardedField, public, requires, shipped_permissions
+from resolvers.live import Subscription
 from resolvers.query import Query as ShippedQuery
 from resolvers.schema import Mutation, schema
 from schema.edges import Requires
@@ -25,7 +26,8 @@ EDGES = sorted(guarded_edges())
 
 
 def root_fields() -> list[StrawberryField]:
-    return [field for root in (ShippedQuery, Mutation) for field in get_object_definition(root, strict=True).fields]
+    roots = (ShippedQuery, Mutation, Subscription)
+    return [field for root in roots for field in get_object_definition(root, strict=True).fields]
 
 
 def test_every_root_field_has_exactly_one_guard() -> None:
@@ -42,7 +44,7 @@ def test_the_public_fields_are_those_that_the_door_lets_through_before_sign_in()
 def test_every_root_field_prints_the_permission_that_its_guard_asks_for() -> None:
     sdl = build_schema(schema.as_str())
     printed: dict[str, str | None] = {}
-    for root in (sdl.query_type, sdl.mutation_type):
+    for root in (sdl.query_type, sdl.mutation_type, sdl.subscription_type):
         assert root is not None
         for name, field in root.fields.items():
             assert field.ast_node is not None
@@ -131,7 +133,9 @@ WAYS = {
     "Practice.staff": ("practice", "staff { totalCount }", "scheduler", "manager"),
     "Practice.engagements": ("practice", "engagements { totalCount }", "scheduler", "manager"),
     "Practice.invitations": ("practice", "invitations { id }", "scheduler", "manager"),
+    "Practice.reviews": ("practice", "reviews { id }", "scheduler", "manager"),
     "Practice.auditEvents": ("practice", "auditEvents { totalCount }", "scheduler", "manager"),
+    "Practice.auditCheckpoint": ("practice", "auditCheckpoint { sequence }", "scheduler", "manager"),
     "Agent.members": ("agent", "members { totalCount }", "manager", "member"),
     "Agent.invitations": ("agent", "invitations { id }", "manager", "member"),
     "Agent.tokens": ("agent", "tokens { id }", "manager", "member"),

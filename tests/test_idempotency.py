@@ -93,6 +93,7 @@ async def test_a_key_with_another_input_is_refused_and_changes_nothing(town: Tow
         "cancelToken",
         "revokeApiKey",
         "cancelInvitation",
+        "requestAgreement",
     ):  # their only other input is another object
         assert (await send(mutation, change, **other))["problem"] == "IDEMPOTENCY_CONFLICT"
     founding = {"name": "Elm Street", "kind": "INDEPENDENT_THERAPIST", "incorporated": True, "idempotencyKey": "a key"}

@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 
+from authz.agreement import AgreementFacts, AgreementState, agreement_state, is_in_force
 from authz.life import (
-    AgreementFacts,
-    AgreementState,
     Facts,
     Grant,
     Party,
     Status,
-    agreement_state,
     changes_at,
     end,
     grant_status,
-    is_in_force,
     life,
     live_roles,
     review_due,
@@ -38,6 +35,7 @@ TODAY = NOW.date()
 TICK = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 STARTED = NOW - 100 * DAY
 SIGNED = AgreementFacts(agent_signed_at=STARTED, practice_signed_at=STARTED, effective_on=TODAY - DAY)
 BILLER = Grant("biller", STARTED, STARTED)
@@ -166,6 +164,16 @@ NOTICE = max(POLICY.engagements.notice_days)
         (AgreementFacts(waived_at=NOW), AgreementState.WAIVED),
         (AgreementFacts(waived_at=NOW, terminated_at=NOW), AgreementState.TERMINATED),
         (replace(SIGNED, basis="workforce_training", agent_signed_at=None), AgreementState.IN_FORCE),
+        (AgreementFacts(covered_until=TODAY + (NOTICE + 1) * DAY), AgreementState.IN_FORCE),
+        (AgreementFacts(covered_until=TODAY + NOTICE * DAY), AgreementState.EXPIRING),
+        (AgreementFacts(covered_until=TODAY), AgreementState.EXPIRING),
+        (AgreementFacts(covered_until=TODAY - DAY), AgreementState.REQUESTED),
+        (AgreementFacts(covered_until=TODAY - DAY, agent_signed_at=NOW), AgreementState.SIGNED_BY_AGENT),
+        (replace(SIGNED, effective_on=TODAY + DAY, covered_until=TODAY), AgreementState.EXPIRING),
+        (replace(SIGNED, covered_until=TODAY), AgreementState.IN_FORCE),
+        (replace(SIGNED, expires_on=TODAY - DAY, covered_until=TODAY - 9 * DAY), AgreementState.EXPIRED),
+        (AgreementFacts(covered_until=TODAY, terminated_at=NOW), AgreementState.TERMINATED),
+        (AgreementFacts(covered_until=TODAY, waived_at=NOW), AgreementState.WAIVED),
         (AgreementFacts(basis="workforce_training", effective_on=TODAY), AgreementState.REQUESTED),
     ],
 )
@@ -176,12 +184,14 @@ def test_the_state_of_an_agreement(agreement: AgreementFacts | None, state: Agre
     assert found.status is (Status.ACTIVE if is_in_force(state) else Status.AWAITING_AGREEMENT)
 
 
-def test_in_force_are_these_three_states() -> None:
-    assert {state for state in AgreementState if is_in_force(state)} == {
-        AgreementState.IN_FORCE,
-        AgreementState.EXPIRING,
-        AgreementState.WAIVED,
-    }
+def test_in_force_are_these_two_states_and_a_waiver_is_none() -> None:
+    in_force = {AgreementState.IN_FORCE, AgreementState.EXPIRING}
+    assert {state for state in AgreementState if is_in_force(state)} == in_force
+    waived = replace(ACTIVE, agreement=AgreementFacts(waived_at=NOW))
+    found = life(waived, POLICY, NOW)
+    assert (found.status, found.agreement_settled) == (Status.AWAITING_AGREEMENT, True)
+    worker = life(replace(waived, agent_kind="front_office_worker"), POLICY, NOW)
+    assert (worker.status, worker.blockers) == (Status.ACTIVE, ())
 
 
 @pytest.mark.parametrize(
@@ -220,13 +230,28 @@ BLOCKERS: list[tuple[dict[str, Any], list[tuple[str, Party, datetime]]]] = [
     ({"agent_suspended_at": NOW - DAY}, [("agent_suspended", Party.PLATFORM, NOW - DAY)]),
     ({"expires_at": NOW - DAY}, [("expired", Party.PRACTICE, NOW - DAY)]),
     ({"agreement": None}, [("agreement_missing", Party.AGENT, STARTED)]),
-    ({"agreement": AgreementFacts(requested_at=STARTED)}, [("agreement_missing", Party.AGENT, STARTED)]),
+    ({"agreement": AgreementFacts(requested_at=NOW - DAY)}, [("agreement_missing", Party.AGENT, NOW - DAY)]),
+    ({"agreement": AgreementFacts(practice_signed_at=NOW - DAY)}, [("agreement_missing", Party.AGENT, NOW - DAY)]),
     (
-        {"agreement": AgreementFacts(agent_signed_at=STARTED)},
-        [("agreement_missing", Party.PRACTICE, STARTED)],
+        {"agreement": AgreementFacts(requested_at=STARTED, agent_signed_at=NOW - DAY)},
+        [("agreement_missing", Party.PRACTICE, NOW - DAY)],
     ),
-    ({"agreement": replace(SIGNED, terminated_at=NOW)}, [("agreement_missing", Party.AGENT, STARTED)]),
-    ({"agreement": replace(SIGNED, expires_on=TODAY - DAY)}, [("agreement_expired", Party.PRACTICE, STARTED)]),
+    (
+        {"agreement": replace(SIGNED, practice_signed_at=NOW - DAY, effective_on=TODAY + DAY)},
+        [("agreement_missing", Party.PRACTICE, NOW - DAY)],
+    ),
+    ({"agreement": replace(SIGNED, terminated_at=NOW)}, [("agreement_missing", Party.AGENT, NOW)]),
+    ({"agreement": AgreementFacts(waived_at=NOW)}, [("agreement_missing", Party.AGENT, NOW)]),
+    ({"agreement": replace(SIGNED, expires_on=TODAY - DAY)}, [("agreement_expired", Party.PRACTICE, MIDNIGHT)]),
+    (
+        {"agreement": AgreementFacts(agent_signed_at=STARTED, covered_until=TODAY - DAY)},
+        [("agreement_missing", Party.PRACTICE, MIDNIGHT)],
+    ),
+    (
+        {"agreement": AgreementFacts(agent_signed_at=NOW, covered_until=TODAY - DAY)},
+        [("agreement_missing", Party.PRACTICE, NOW)],
+    ),
+    ({"agreement": AgreementFacts(agent_signed_at=NOW, covered_until=TODAY)}, []),
     (
         {"grants": (), "agreement": None, "suspended_at": NOW, "expires_at": NOW},
         [

@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.asks import ROOTS, Ask, all_asks, guarded_edges, ids_taken, outcome
+from tests.asks import PERMISSIONS, ROOTS, Ask, all_asks, guarded_edges, ids_taken, outcome
 from tests.callers import CALLERS, World
 from tests.keeping import Kept
 
@@ -37,6 +37,8 @@ ID_FIELDS = (
     "factorId",
     "sessionId",
     "engagementId",
+    "reviewId",
+    "memberId",
 )
 
 
@@ -96,6 +98,17 @@ async def test_what_is_hidden_is_answered_so_below_the_root_and_beside_the_first
     asked = [await world.browser("owner").send(explain, e=ids["engagement own"], m=each) for each in foreign]
     assert {outcome(answer) for answer in asked} == {"error NOT_FOUND"}
     assert len({answer.content for answer in asked}) == 1
+    foreign = [ids["member other"], ids["member unknown"], "malformed"]
+    asked = [
+        await world.browser("owner").send(PERMISSIONS, id=ids["engagement own"], memberId=each) for each in foreign
+    ]
+    assert {outcome(answer) for answer in asked} == {"error NOT_FOUND"}
+    assert len({answer.content for answer in asked}) == 1
+    assign = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("assignMember", "own"))
+    asks = [assign.variables["input"] | {"memberId": each} for each in foreign]
+    found = {(await world.browser("agent admin").send(assign.document, input=typed)).content for typed in asks}
+    assert len(found) == 1
+    assert b"NOT_FOUND" in found.pop()
     create = next(ask for ask in all_asks(world) if (ask.field, ask.place) == ("createApiKey", "own"))
     foreign = [ids["member other"], ids["member unknown"], "malformed"]
     asks = [create.variables["input"] | {"memberId": each} for each in foreign]
@@ -121,13 +134,20 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
     assert {
         place
         for place in ids_taken()
-        if place.rpartition(".")[2] not in ("role", "roles", "key", "permission", "scopes")
+        if place.rpartition(".")[2] not in ("role", "roles", "key", "permission", "scopes", "cap")
     } == {
         *("Query.node.id", "Query.nodes.ids", "Query.practice.id", "Query.agent.id", "Query.engagement.id"),
         "Query.accessAsOf.practiceId",
         *("Query.explainAccess.engagementId", "Query.explainAccess.memberId", "Viewer.permissions.practiceId"),
         "Query.previewRoles.engagementId",
-        "Practice.auditEvents.engagementId",
+        *("Practice.auditEvents.engagementId", "Practice.auditEvents.actorUserId"),
+        "Query.changes.agentId",
+        # Those of `tests/test_subscription_rights.py`.
+        *(
+            "Subscription.tokenChanged.tokenId",
+            "Subscription.engagementChanged.practiceId",
+            "Subscription.changed.agentId",
+        ),
         *("AddStaffInput.practiceId", "SetStaffRolesInput.staffId", "AgentInput.agentId", "InviteMemberInput.agentId"),
         "CancelInvitationInput.invitationId",
         *("CreateApiKeyInput.agentId", "CreateApiKeyInput.memberId"),
@@ -137,7 +157,13 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("FinishPasskeyInput.challengeId", "PasskeyAnswerInput.challengeId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
+        *("AssignMemberInput.engagementId", "AssignMemberInput.memberId", "MemberInput.memberId"),
+        *("Engagement.permissions.memberId", "RequestRolesInput.engagementId", "LeavePracticeInput.engagementId"),
+        "SuspendEngagementInput.engagementId",
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
+        *("RequestAgreementInput.engagementId", "SignAgreementInput.engagementId", "RecordAgreementInput.engagementId"),
+        *("WaiveAgreementInput.engagementId", "RenewEngagementInput.engagementId", "DecideReviewInput.reviewId"),
+        "Query.clientOnboarding.agentId",
         *("RecordTrainingInput.staffId", "RemoveStaffInput.staffId"),
         *("TransferOwnershipInput.practiceId", "TransferOwnershipInput.toStaffId"),
     }

@@ -23,6 +23,7 @@ KINDS = {
     "api_key own": ("ApiKey", "agent admin", "agent member", "owner"),
     "invitation own": ("Invitation", "manager", "scheduler", "agent member"),
     "event own": ("AuditEvent", "manager", "administrator", "other owner"),
+    "review own": ("Review", "manager", "scheduler", "agent member"),
     "user own": ("User", "manager", None, "scheduler"),
 }
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"

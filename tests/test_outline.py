@@ -36,6 +36,7 @@ def outlined(facts: Facts) -> Outline:
         terminated=bool(agreement and agreement.terminated_at),
         effective_on=agreement.effective_on if agreement else None,
         expires_on=agreement.expires_on if agreement else None,
+        covered_until=agreement.covered_until if agreement else None,
     )
 
 

@@ -226,8 +226,9 @@ async def test_limits_bound_what_they_name_and_a_change_cannot_lift_its_own(town
 async def test_gains_of_destructive_permissions_have_a_limit_of_their_own(town: Town, tmp_path: Path) -> None:
     house, acme = await town.practice(), await town.agency("ACME", "PRACTICE_MANAGEMENT_COMPANY")
     await house.owner.set_roles(await town.engage(house, acme), "auditor")
-    waived = "INSERT INTO agreements (id, engagement_id, basis, waived_at)"
-    await rows(f"{waived} SELECT gen_random_uuid(), id, 'baa', $1 FROM engagements", town.clock.now)
+    agreed = "INSERT INTO agreements (id, engagement_id, basis, agent_signed_at, practice_signed_at, effective_on)"
+    day = town.clock.now.date()
+    await rows(f"{agreed} SELECT gen_random_uuid(), id, 'baa', $1, $1, $2 FROM engagements", town.clock.now, day)
     made = await planned(town, tmp_path, OUTSIDE_REFUNDS)
     assert [(limit.name, limit.found) for limit in made.plan.limits if limit.exceeded] == [("gain_destructive", 1)]
     assert made.plan.verdict == NEEDS_APPROVAL

@@ -17,6 +17,7 @@ from models import AgentMember, Agreement, Assignment, User
 from models.asyncpg_client import AsyncpgClient
 from resolvers import standing
 from server.command import main
+from tests.agreed import Parties
 from tests.statements import noted
 from tests.town import START, Agency, Client, House, Town
 
@@ -108,6 +109,29 @@ async def test_a_sensitive_role_that_waits_for_the_owner_is_told(work: Work) -> 
     assert (
         "no role is turned on, and the role Manager waits for the owner's confirmation" in found["steps"][-1]["detail"]
     )
+
+
+async def test_where_an_agreement_stands_is_told_by_the_api_and_by_why_in_the_same_words(work: Work) -> None:
+    await work.house.owner.set_roles(work.engagement, "biller")
+    await work.assign("mary@acme.example")
+    parties = Parties(work.house, work.acme, work.engagement)
+
+    async def told(words: str) -> None:
+        found = await work.why(parties.owner, "claims.submit")
+        (blocker,) = [each for each in (await parties.look())["blockers"] if each["code"].startswith("AGREEMENT")]
+        said = await work.person("mary@acme.example", "claims.submit")
+        assert said == f"AGREEMENT_MISSING: {blocker['message']}"
+        assert found["steps"][-1]["detail"] == blocker["message"]
+        assert words in said
+
+    await parties.record(effectiveOn="2026-11-24")
+    await told("the practice has recorded the agreement; the agent signs it")
+    await parties.sign()
+    await told("begins on 2026-11-24; until then nothing is permitted")
+    await parties.terminate()
+    await told("the agreement was ended")
+    await parties.sign()
+    await told("the agent has signed the agreement; record it for the practice")
 
 
 async def test_what_is_over_is_not_active(work: Work) -> None:

@@ -73,6 +73,12 @@ PAGES = {
             agent {{ legalName members(first: 2) {{ nodes {{ {PERSON} }} }} }}
         }} }} }} }}""",
     ),
+    "changes of an agent": (
+        "admin",
+        """query ($n: Int, $agent: ID!) { changes(agentId: $agent, first: $n) {
+            more cursor changes { cursor at type engagementId status externalRef }
+        } }""",
+    ),
     "events of a practice": (
         "owner",
         """query ($n: Int, $practice: ID!) { practice(id: $practice) {
@@ -93,6 +99,7 @@ NODES = """query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id
 async def people(town: Town) -> Crowd:
     made = await crowd.build(town, MANY)
     await crowd.tokens(made, MANY)
+    await crowd.tell(made)
     return made
 
 

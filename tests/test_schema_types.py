@@ -21,8 +21,9 @@ from graphql import (
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 
+from authz import agreement as agreements
 from authz import life
-from schema import agent, inputs, invitation, kinds, policy, practice, problem, results
+from schema import agent, change, inputs, invitation, kinds, policy, practice, problem, results
 from schema.handlers import HANDLERS
 from schema.node import Node
 from schema.person import Viewer
@@ -54,6 +55,7 @@ def _every_type() -> strawberry.Schema:
         "practices": practice.PracticeConnection,
         "agents": agent.AgentConnection,
         "policy": policy.Policy,
+        "changes": change.ChangePage,
     }
     query = create_type("Query", [_field(name, type_) for name, type_ in offered.items()])
     answers = [_field(f"gives{name}", union) for name, union in RESULTS.items()]
@@ -121,6 +123,7 @@ def test_defaults_are_printed_where_there_are_some() -> None:
     defaults = {line.strip() for line in SDL.splitlines() if " = " in line and "union" not in line}
     assert defaults == {
         "live: Boolean = true",
+        "open: Boolean = true",
         "notMyEmployee: Boolean = false",
         "acknowledgeWarnings: Boolean = false",
         "admin: Boolean = false",
@@ -139,7 +142,9 @@ def test_permissions_of_fields_are_printed() -> None:
         ("Practice", "staff"): "staff.read",
         ("Practice", "engagements"): "engagements.read",
         ("Practice", "invitations"): "staff.read",
+        ("Practice", "reviews"): "agents.review",
         ("Practice", "auditEvents"): "audit.read",
+        ("Practice", "auditCheckpoint"): "audit.read",
         ("Agent", "apiKeys"): "api_keys.manage",
         ("Agent", "members"): "members.read",
         ("Agent", "invitations"): "members.read",
@@ -163,7 +168,7 @@ def test_every_union_has_exactly_one_success() -> None:
 
 def test_values_of_enums_are_their_names_in_lower_case() -> None:
     lower = [kind for kind in KINDS if kind is not kinds.ProblemCode]
-    assert len(lower) == 16
+    assert len(lower) == 17
     odd = [member for kind in lower for member in kind if member.value != member.name.lower()]
     assert odd == []
 
@@ -171,7 +176,7 @@ def test_values_of_enums_are_their_names_in_lower_case() -> None:
 def test_enums_and_the_life_of_an_engagement_use_the_same_words() -> None:
     pairs: list[tuple[type[Enum], type[Enum]]] = [
         (kinds.EngagementStatus, life.Status),
-        (kinds.AgreementState, life.AgreementState),
+        (kinds.AgreementState, agreements.AgreementState),
         (kinds.Party, life.Party),
     ]
     for shown, derived in pairs:

@@ -22,6 +22,7 @@ from authz.policy import Policy
 from models import Session, User
 from models.connection import client
 from operations import pepper
+from operations.denials import Denials
 from operations.passkey_answer import RelyingParty
 from operations.session import reference_hash
 from operations.spelling import check_digit
@@ -42,7 +43,13 @@ SITE = RelyingParty("keys.example.org", "Sparekey", "https://keys.example.org")
 # The others are named after theirs.
 INPUTS = {
     "verifyAgent": "AgentInput",
+    "suspendAgent": "AgentInput",
+    "resumeAgent": "AgentInput",
     "confirmRoles": "EngagementVersionInput",
+    "resumeEngagement": "EngagementVersionInput",
+    "unassignMember": "AssignMemberInput",
+    "departMember": "MemberInput",
+    "terminateAgreement": "EngagementVersionInput",
     "signInWithPasskey": "PasskeyAnswerInput",
     "reauthenticateWithPasskey": "PasskeyAnswerInput",
 }
@@ -317,6 +324,7 @@ def build(
     pepper.use(PEPPER)
     town: Town
     remembered = Remembered(client().dsn)
+    remembered.denials = Denials(written_after=3600)  # a test that asks for them writes them itself
 
     async def open_town(request: RequestFacts) -> Context:
         sessions = Sessions(idle_seconds=900, absolute_seconds=43_200)

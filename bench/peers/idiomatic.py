@@ -31,7 +31,8 @@ from tortoise import timezone
 from tortoise.contrib.starlette import RegisterTortoise
 
 import models
-from authz.life import AgreementFacts, Facts, Grant, grant_status, life
+from authz.agreement import AgreementFacts
+from authz.life import Facts, Grant, grant_status, life
 from authz.load import load
 
 POLICY = load(Path(__file__).resolve().parent.parent.parent / "policies")
