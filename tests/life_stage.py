@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,18 +26,23 @@ AS_OF = """query ($id: ID!, $at: DateTime!) {
 NOW = "query ($id: ID!) { practice(id: $id) { engagements(first: 100) { nodes { id status permissions { key } } } } }"
 
 
-@dataclass
 class Stage:
-    """`keys` are the ids of the scene's engagements, in its order."""
+    """`keys` are the ids of the scene's engagements, in its order. No dataclass: hypothesis would print all of it."""
 
-    town: Town
-    restore: Restorer
-    houses: dict[str, House]
-    agents: dict[str, Agency]
-    people: dict[str, Client]
-    members: dict[str, str]
-    policies: dict[frozenset[str], Policy]
-    keys: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        town: Town,
+        restore: Restorer,
+        houses: dict[str, House],
+        agents: dict[str, Agency],
+        people: dict[str, Client],
+        ben: str,
+        policies: dict[frozenset[str], Policy],
+    ) -> None:
+        self.town, self.restore, self.houses, self.agents, self.people = town, restore, houses, agents, people
+        self.members = {"ben": ben}
+        self.policies = policies
+        self.keys: list[str] = []
 
     async def begin(self, at: datetime) -> None:
         await self.town.remembered.uses.close()
@@ -51,13 +56,19 @@ class Stage:
         """Everybody has signed in again since."""
         self.town.clock.now = at
         await rows(
-            "UPDATE sessions SET last_seen_at = $1, reauthenticated_at = $1, expires_at = $1 + interval '1 day'", at
+            "UPDATE sessions SET last_seen_at = $1::timestamptz, reauthenticated_at = $1, expires_at = $1::timestamptz + interval '1 day'",
+            at,
         )
 
     async def put_in_force(self, lost: frozenset[str]) -> None:
         policy = self.town.policy = self.policies[lost]
         number = await PolicyActivation.all().count() + 1
-        said = {"digest": policy.digest, "source_digest": policy.source_digest, "name": policy.name, "version": "1"}
+        said: dict[str, Any] = {
+            "digest": policy.digest,
+            "source_digest": policy.source_digest,
+            "name": policy.name,
+            "version": "1",
+        }
         await PolicyActivation.create(number=number, activated_at=self.town.clock.now, **said)
 
     async def sweep(self) -> int:
@@ -65,7 +76,8 @@ class Stage:
 
     async def do(self, what: Act, scene: Scene) -> bool:
         """Whether it succeeded."""
-        client, typed = self.people[what.who], {"engagementId": self.keys[what.place]} if what.place >= 0 else {}
+        client = self.people[what.who]
+        typed: dict[str, Any] = {"engagementId": self.keys[what.place]} if what.place >= 0 else {}
         versioned = typed | {"expectedVersion": what.version}
         if what.kind == "connect":
             return await self._connect(client, what)
@@ -143,7 +155,7 @@ class Stage:
     async def can(self) -> dict[tuple[str, str], set[str]]:
         """Which of PROBES each of the agents' people has in each practice."""
         places, probes = {name: house.id for name, house in self.houses.items()}, set(PROBES.values())
-        found = {}
+        found: dict[tuple[str, str], set[str]] = {}
         for name in PEOPLE:
             answer = await self.people[name].ask(CAN, **places)
             found |= {(name, place): set(answer[place]) & probes for place in places}
@@ -200,4 +212,4 @@ async def build_stage(session: asyncpg.Connection, shipped: Policy) -> Stage:
     roles = {**shipped.roles, "biller": narrower, "manager": manager}
     lesser = replace(shipped, roles=roles, digest="0" * 12, source_digest="0" * 64)
     policies = {frozenset[str](): shipped, frozenset({"claims.submit"}): lesser}
-    return Stage(town, restore, houses, agents, people, {"ben": ben["id"]}, policies)
+    return Stage(town, restore, houses, agents, people, ben["id"], policies)

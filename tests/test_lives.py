@@ -35,18 +35,9 @@ JUMPS = (
     *(timedelta(days=61), timedelta(days=91), timedelta(days=200), timedelta(days=396)),
 )
 STAFF_ACTS = (
-    "set_roles",
-    "set_roles",
-    "set_roles",
-    "confirm",
-    "revoke",
-    "suspend",
-    "resume",
-    "renew",
-    "agree",
-    "agree",
+    *("set_roles", "set_roles", "set_roles", "confirm", "revoke", "suspend", "resume", "renew", "agree", "agree"),
+    *("terminate", "keep"),
 )
-STAFF_ACTS = (*STAFF_ACTS, "terminate", "keep")
 AGENT_ACTS = ("agree", "agree", "assign", "assign", "assign", "unassign", "leave", "depart")
 
 
@@ -141,7 +132,7 @@ async def _both(stage: Stage, scene: Scene, one: Act, other: Act) -> Scene:
     if "connect" in (one.kind, other.kind):  # whose engagement is whose could not be told
         return await _one(stage, scene, one)
     before = await stage.events()
-    told = await asyncio.gather(stage.do(one, scene), stage.do(other, scene))
+    told = list(await asyncio.gather(stage.do(one, scene), stage.do(other, scene)))
     seen, can, events = await stage.seen(), await stage.can(), await stage.events() - before
     for first, second in ((one, other), (other, one)):
         middle, outcome = act(scene, first)
