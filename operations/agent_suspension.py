@@ -6,6 +6,7 @@ its own record, so that its history is complete without the agent's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from models import Agent
 from models.connection import Connection
 from models.unit_of_work import unit_of_work
 from operations import engagement_change
-from operations.facts import hold_live
+from operations.facts import Held, hold_live
 from operations.idempotency import Answer, Request, once
 from operations.record import About, Event, record, who
 
@@ -63,25 +64,27 @@ async def _locked(connection: Connection, agent_id: UUID) -> Agent:
 
 
 async def _change(connection: Connection, access: Access, agent: Agent, since: datetime | None) -> None:
-    agent.suspended_at = since
-    await agent.save(using_db=connection, update_fields=["suspended_at"])
-    after: dict[str, object] = {"suspended": since is not None}
+    """Engagements before tokens, as who revokes; the agent's own row before the snapshots that show it."""
+    held = await hold_live(connection, access, _ALL, agent.id)
+    after: dict[str, object] = {"suspended": since is not None, "practices": len(held)}
     if since is not None:
         after["tokens_cancelled"] = len(await connection.execute_query_dict(_CANCEL_TOKENS, [agent.id, since]))
+    agent.suspended_at = since
+    await agent.save(using_db=connection, update_fields=["suspended_at"])
     verb = "suspended" if since else "resumed"
-    after["practices"] = await _tell_practices(connection, access, agent, verb)
+    await _tell_practices(connection, access, held, f"the platform {verb} {agent.legal_name}", f"agent_{verb}")
     about, summary = About(agent_id=agent.id), f"{verb} {agent.legal_name}"
     before = {"suspended": since is None}
     await record(connection, who(access, about), f"agent.{verb}", about, summary, before=before, after=after)
 
 
-async def _tell_practices(connection: Connection, access: Access, agent: Agent, verb: str) -> int:
-    """How many there are."""
+async def _tell_practices(
+    connection: Connection, access: Access, held: Sequence[Held], summary: str, event: str
+) -> None:
+    suspended = event == "agent_suspended"
+    before, after = {"agent_suspended": not suspended}, {"agent_suspended": suspended}
     events = []
-    for held in await hold_live(connection, access, _ALL, agent.id):
-        about = engagement_change.about_engagement(held)
-        before, after = {"agent_suspended": verb != "suspended"}, {"agent_suspended": verb == "suspended"}
-        summary = f"the platform {verb} {agent.legal_name}"
-        events.append(Event(who(access, about), f"engagement.agent_{verb}", about, summary, before, after))
+    for each in held:
+        about = engagement_change.about_engagement(each)
+        events.append(Event(who(access, about), f"engagement.{event}", about, summary, before, after))
     await engagement_change.change_all(connection, events)
-    return len(events)

@@ -21,7 +21,8 @@ from operations.facts import Held, hold_live
 from operations.idempotency import Answer, Request, once
 from operations.record import About, Event, record, who
 
-# Locks in this order: invitations, the agent, the member, connect tokens, engagements. As those who accept do.
+# Locks in this order: invitations, the agent, the member, as who accepts; then engagements, connect tokens, as who
+# revokes.
 _OFFERS = """
 SELECT id FROM invitations WHERE agent_id = $1 AND invited_by_id = $2 AND accepted_at IS NULL AND cancelled_at IS NULL
 ORDER BY id FOR UPDATE
@@ -92,10 +93,10 @@ async def _locked(connection: Connection, access: Access, member_id: UUID) -> tu
 async def _depart(connection: Connection, access: Access, member: AgentMember, agent_kind: str) -> int:
     """The member's own row is written last: who cuts themselves off acts for the agent until then."""
     await _refuse_last_admin(connection, access, member)
-    tokens = await connection.execute_query_dict(_CANCEL_TOKENS, [member.id, access.now])
     own_member = member.admin and agent_kind == "front_office_worker"
     held = await hold_live(connection, access, _OF_AGENT if own_member else _ASSIGNED, member.id)
     await connection.execute_query_dict(_UNASSIGN, [member.id, access.now])
+    tokens = await connection.execute_query_dict(_CANCEL_TOKENS, [member.id, access.now])
     cut = {
         "member": str(member.id),
         "api_keys_revoked": await _revoke_keys(connection, access, member),

@@ -134,6 +134,23 @@ async def test_one_departure_asked_for_twice_at_once_is_one(
     assert len(await events("member.departed")) == 1
 
 
+async def test_departing_beside_a_revocation_and_a_suspension_leaves_nothing_half(
+    town: Town, acme: Agency, ben: Client, places: list[tuple[House, dict[str, Any]]]
+) -> None:
+    await Agency(acme.id, ben).issue()
+    operator = await town.operator()
+    (house, engagement), *_ = places
+    left, revoked, stopped = await asyncio.gather(
+        depart(acme, ben), house.owner.revoke(engagement), operator.do("suspendAgent", "", agentId=acme.id)
+    )
+    assert {left["__typename"], revoked["__typename"]} == {"MemberSuccess", "RevokeAgentSuccess"}
+    assert stopped["__typename"] == "AgentSuccess"
+    assert left["practicesNotified"] == len(await events("engagement.member_departed"))
+    assert await rows("SELECT FROM assignments WHERE removed_at IS NULL") == []
+    assert await rows("SELECT FROM connect_tokens WHERE state = 'issued'") == []
+    assert await chains_hold() > 0
+
+
 async def test_an_admin_of_a_front_office_worker_works_everywhere_and_is_missed_everywhere(
     town: Town, elm_street: House
 ) -> None:

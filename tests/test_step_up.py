@@ -41,6 +41,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
     "inviteMember": {"admin": False},
     "revokeApiKey": {},
     "revokeAgent": {},
+    **{name: {} for name in ("leavePractice", "departMember", "suspendEngagement", "suspendAgent")},
 }
 
 
