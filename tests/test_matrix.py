@@ -130,6 +130,8 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
+        *(f"{act}AgreementInput.engagementId" for act in ("Request", "Sign", "Record", "Waive")),
+        "Query.clientOnboarding.agentId",
     }
 
 
