@@ -78,7 +78,7 @@ def _agreement(pick: Pick, now: datetime) -> AgreementFacts:
         expires_on=day(),
         waived_at=now if pick(range(8)) == 0 else None,
         terminated_at=now if pick(range(8)) == 0 else None,
-        covered_until=day() if pick(range(4)) == 0 else None,
+        covered_until=pick((None, None, now.date() - timedelta(days=1), now.date(), now.date() + timedelta(days=1))),
     )
 
 
