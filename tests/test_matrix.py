@@ -130,6 +130,7 @@ def test_every_argument_that_takes_an_id_is_asked_with_somebody_elses() -> None:
         *("FinishPasskeyInput.challengeId", "PasskeyAnswerInput.challengeId"),
         *("IssueTokenInput.agentId", "CancelTokenInput.tokenId", "PreviewTokenInput.practiceId"),
         *("ConnectAgentInput.practiceId", "ConnectAgentInput.confirmAgentId"),
+        *("RenewEngagementInput.engagementId", "DecideReviewInput.reviewId"),
         *("SetRolesInput.engagementId", "EngagementVersionInput.engagementId", "RevokeAgentInput.engagementId"),
     }
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+import asyncpg
 import pytest
 
 from authz.life import AgreementFacts, Facts, Grant, Status, life
@@ -115,14 +116,12 @@ def test_until_the_next_look_there_is_nothing_new_to_tell(policy: Policy, seed: 
     """Whatever is stored, the sweeper that comes only when it said it would misses nothing."""
     random = Random(seed)
     facts, now = drawn(random.choice, START), START
-    for _ in range(60):
+    for _ in range(40):
         due, look_at = outlook(facts, policy, now)
-        if look_at is None:
-            break
-        known = {(notice.kind, notice.due_at) for notice in due}
-        for instant in (look_at - timedelta(microseconds=1), now + (look_at - now) / random.randint(2, 9)):
+        known, until = {(notice.kind, notice.due_at) for notice in due}, look_at or now + timedelta(days=800)
+        for instant in (until - timedelta(microseconds=1), now + (until - now) / random.randint(2, 9)):
             assert {(notice.kind, notice.due_at) for notice in outlook(facts, policy, instant).due} <= known
-        now = look_at
+        now = until
 
 
 def test_another_period_in_the_policy_makes_other_rules(policy: Policy, tmp_path: Any) -> None:
@@ -218,6 +217,18 @@ async def test_four_sweepers_at_once_write_the_end_of_a_grace_once(
     assert len(await events("engagement.ended")) == 1
     (ended,) = await events("engagement.ended")
     assert (ended["actor"], ended["after"]) == ("Sparekey", {"end_reason": "expired"})
+
+
+async def test_what_somebody_is_changing_is_told_when_they_are_done(
+    town: Town, told_of: dict[str, Any], database_url: str
+) -> None:
+    session, now = await asyncpg.connect(database_url), datetime(2027, 2, 1, tzinfo=UTC)
+    await session.execute("BEGIN; UPDATE engagements SET expires_at = '2028-02-01T00:00:00Z'")
+    assert await sweep(town.policy, now) == {}
+    await session.execute("COMMIT")
+    await session.close()
+    assert (await sweep(town.policy, now))["engagement.expired"] == 0
+    assert (await events("engagement.expired"), len(await _told())) == ([], 3)
 
 
 CROWD = """
