@@ -11,14 +11,17 @@ from typing import Any
 import asyncpg
 import pytest
 
+import limits
 from authz.life import AgreementFacts, Facts, Grant, Status, life
 from authz.load import load
 from authz.notices import outlook, time_rules
 from authz.policy import Policy
+from limits import Limit
 from models import Agreement
 from operations.policy import activate, store
 from operations.sweep import sweep
 from server.policy_compiler import sound_set
+from server.sweeping import sweep_now_and_then
 from tests.policy_workers import CHECKOUT, SPAREKEY, environment
 from tests.stored import chains_hold, events, rows
 from tests.stored_facts import drawn
@@ -229,6 +232,27 @@ async def test_what_somebody_is_changing_is_told_when_they_are_done(
     await session.close()
     assert (await sweep(town.policy, now))["engagement.expired"] == 0
     assert (await events("engagement.expired"), len(await _told())) == ([], 3)
+
+
+async def test_a_server_sweeps_now_and_then_and_goes_on_after_a_failure(
+    town: Town, told_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "LIMITS", {**limits.LIMITS, "sweep_seconds": Limit("sweep_seconds", 0, "", "")})
+    turns = iter([IndexError, *[None] * 1000])
+
+    def in_force() -> Policy:
+        if fault := next(turns):
+            raise fault
+        return town.policy
+
+    running = asyncio.create_task(sweep_now_and_then(in_force, lambda: datetime(2026, 12, 1, tzinfo=UTC)))
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if await _told():
+            break
+    running.cancel()
+    assert await _told() == ["role.lapsed"]
+    assert caplog.messages == ["nothing could be told: IndexError"]
 
 
 CROWD = """
