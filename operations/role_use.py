@@ -38,17 +38,19 @@ class RoleUses:
         self._noted: dict[Pair, datetime] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    def note(self, engagement_id: UUID, role: str, at: datetime) -> None:
+    def note(self, engagement_id: UUID, role: str, at: datetime) -> datetime:
+        """When a use of it is to be noted again."""
         pair = (engagement_id, role)
         last = self._last.get(pair)
         if last is not None and last <= at < last + EVERY:
-            return
+            return last + EVERY
         if len(self._last) >= MOST:
             self._last.clear()
         self._last[pair] = self._noted[pair] = at
         if self._writing is None or self._writing.done():
             # In a context of its own: it is nobody's request, and no request's deadline is its own.
             self._writing = asyncio.get_running_loop().create_task(self._write_soon(), context=Context())
+        return at + EVERY
 
     async def _write_soon(self) -> None:
         while self._noted:

@@ -206,8 +206,7 @@ class Context:
             return
         used = access.actor.role_used(access.permission, access.place)
         if used is not None:
-            self.remembered.role_uses.note(*used, self.request.now)
-            hold_until(self.request.now + SEEN_EVERY)
+            hold_until(self.remembered.role_uses.note(*used, self.request.now))
 
     def _name(self, credential: Credential) -> tuple[Kind, bytes, bool]:
         """Only the attended one keeps the session alive."""

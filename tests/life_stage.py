@@ -56,7 +56,8 @@ class Stage:
         """Everybody has signed in again since."""
         self.town.clock.now = at
         await rows(
-            "UPDATE sessions SET last_seen_at = $1::timestamptz, reauthenticated_at = $1, expires_at = $1::timestamptz + interval '1 day'",
+            "UPDATE sessions SET last_seen_at = $1::timestamptz, reauthenticated_at = $1,"
+            " expires_at = $1::timestamptz + interval '1 day'",
             at,
         )
 

@@ -8,17 +8,21 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+import asyncpg
 import pytest
 
+import limits
 from authz.agreement import AgreementFacts
 from authz.life import Facts, Grant, Status, life
 from authz.load import load
 from authz.notices import outlook, time_rules
 from authz.policy import Policy
+from limits import Limit
 from models import Agreement
 from operations.policy import activate, store
 from operations.sweep import sweep
 from server.policy_compiler import sound_set
+from server.sweeping import sweep_now_and_then
 from tests.policy_workers import CHECKOUT, SPAREKEY, environment
 from tests.stored import chains_hold, events, rows
 from tests.stored_facts import drawn
@@ -116,14 +120,12 @@ def test_until_the_next_look_there_is_nothing_new_to_tell(policy: Policy, seed: 
     """Whatever is stored, the sweeper that comes only when it said it would misses nothing."""
     random = Random(seed)
     facts, now = drawn(random.choice, START), START
-    for _ in range(60):
+    for _ in range(40):
         due, look_at = outlook(facts, policy, now)
-        if look_at is None:
-            break
-        known = {(notice.kind, notice.due_at) for notice in due}
-        for instant in (look_at - timedelta(microseconds=1), now + (look_at - now) / random.randint(2, 9)):
+        known, until = {(notice.kind, notice.due_at) for notice in due}, look_at or now + timedelta(days=800)
+        for instant in (until - timedelta(microseconds=1), now + (until - now) / random.randint(2, 9)):
             assert {(notice.kind, notice.due_at) for notice in outlook(facts, policy, instant).due} <= known
-        now = look_at
+        now = until
 
 
 def test_another_period_in_the_policy_makes_other_rules(policy: Policy, tmp_path: Any) -> None:
@@ -219,6 +221,39 @@ async def test_four_sweepers_at_once_write_the_end_of_a_grace_once(
     assert len(await events("engagement.ended")) == 1
     (ended,) = await events("engagement.ended")
     assert (ended["actor"], ended["after"]) == ("Sparekey", {"end_reason": "expired"})
+
+
+async def test_what_somebody_is_changing_is_told_when_they_are_done(
+    town: Town, told_of: dict[str, Any], database_url: str
+) -> None:
+    session, now = await asyncpg.connect(database_url), datetime(2027, 2, 1, tzinfo=UTC)
+    await session.execute("BEGIN; UPDATE engagements SET expires_at = '2028-02-01T00:00:00Z'")
+    assert await sweep(town.policy, now) == {}
+    await session.execute("COMMIT")
+    await session.close()
+    assert (await sweep(town.policy, now))["engagement.expired"] == 0
+    assert (await events("engagement.expired"), len(await _told())) == ([], 3)
+
+
+async def test_a_server_sweeps_now_and_then_and_goes_on_after_a_failure(
+    town: Town, told_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "LIMITS", {**limits.LIMITS, "sweep_seconds": Limit("sweep_seconds", 0, "", "")})
+    turns = iter([IndexError, *[None] * 1000])
+
+    def in_force() -> Policy:
+        if fault := next(turns):
+            raise fault
+        return town.policy
+
+    running = asyncio.create_task(sweep_now_and_then(in_force, lambda: datetime(2026, 12, 1, tzinfo=UTC)))
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if await _told():
+            break
+    running.cancel()
+    assert await _told() == ["role.lapsed"]
+    assert caplog.messages == ["nothing could be told: IndexError"]
 
 
 CROWD = """
