@@ -6,6 +6,7 @@ tests of its own. Everything else goes through GraphQL, as a client would do it.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -305,6 +306,12 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
+@functools.cache
+def shipped() -> Policy:
+    """The shipped set, read once: nothing changes a policy, and reading it takes longer than most tests."""
+    return load(POLICIES)
+
+
 def build(
     clock: Clock,
     open_with: Callable[[Context], None] = lambda context: None,
@@ -315,7 +322,7 @@ def build(
 ) -> Town:
     """The application over the connected database. `open_with` sees every context before it is used."""
     pepper.use(PEPPER)
-    policy = policy or load(POLICIES)
+    policy = policy or shipped()
     remembered = Remembered(client().dsn)
 
     async def open_town(request: RequestFacts) -> Context:
