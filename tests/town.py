@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
 import orjson
@@ -34,6 +35,7 @@ from resolvers.schema import schema
 from server.app import create_app
 from server.issuers import TrustedIssuers
 from tests.canary import HOOKS
+from tests.read_documents import Known
 
 POLICIES = Path(__file__).parent.parent / "policies"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -339,13 +341,14 @@ def build(
     async def ready() -> dict[str, bool]:
         return {"database": True}
 
-    app = create_app(
-        schema=schema,
-        open_context=open_town,
-        ready=ready,
-        development=True,
-        clock=clock,
-        remembered=remembered if remembers else None,
-        issuers=issuers,
-    )
+    with mock.patch("server.app.Documents", Known):
+        app = create_app(
+            schema=schema,
+            open_context=open_town,
+            ready=ready,
+            development=True,
+            clock=clock,
+            remembered=remembered if remembers else None,
+            issuers=issuers,
+        )
     return Town(app, clock, policy, open_town, remembered)
