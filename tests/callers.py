@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import pyotp
-from argon2 import PasswordHasher
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from authz.scopes import carriable
@@ -32,11 +31,11 @@ from models import (
 from models.identifier import uuid7
 from operations import totp
 from tests.authenticator import Authenticator
+from tests.hashing import QUICK
 from tests.keys import made, program
 from tests.town import COOKIE, INVITED, SITE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # see `quick_passwords`
 SECRET = pyotp.random_base32()
 CHALLENGE = bytes_to_base64url(bytes(range(32)))
 WAYS = {"own": "Elm Street", "suspended": "Elm Paused", "expired": "Elm Lapsed", "ended": "Elm Former"}

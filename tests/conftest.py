@@ -24,8 +24,9 @@ from models.tenancy import SERVICE
 from models.unit_of_work import settle
 from operations import stretching
 from server.embedded import APPLICATION, Embedded
-from tests.callers import QUICK, World
+from tests.callers import World
 from tests.canary import CANARY, Canary, Ear
+from tests.hashing import QUICK, be_quick, be_slow
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
@@ -33,6 +34,21 @@ from tests.stored import as_application
 from tests.town import Agency, Client, Clock, House, Town, build
 
 TEMPLATE = "template_sparekey"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        be_quick(patch)
+        yield
+
+
+@pytest.fixture
+def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For tests of the hashes themselves, and of what may happen while one is computed."""
+    be_slow(monkeypatch)
+    yield
+    stretching._decoy.cache_clear()
 
 
 @pytest.fixture(scope="session")
