@@ -37,6 +37,7 @@ from tests.stored import as_application
 from tests.town import Agency, Client, Clock, House, Town, build
 
 TEMPLATE = "template_sparekey"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # more than a hundred processes would each compile every module anew
 FORGETFUL = ("fsync=off", "full_page_writes=off", "max_wal_size=4GB")
 
 
