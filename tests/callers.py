@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import pyotp
-from argon2 import PasswordHasher
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from authz.scopes import carriable
@@ -33,12 +32,12 @@ from models import (
 from models.identifier import uuid7
 from operations import totp
 from tests.authenticator import Authenticator
+from tests.hashing import QUICK
 from tests.keys import made, program
 from tests.stored import rows
 from tests.town import COOKIE, INVITED, SITE, Agency, Client, House, Town
 
 PASSWORD = "correct horse battery"
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # see `quick_passwords`
 # As of sessions and keys: no use is written down while the table is asked.
 USED = """
 INSERT INTO role_uses (id, engagement_id, role, last_used_at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import shutil
 import tempfile
@@ -23,9 +24,12 @@ from models.asyncpg_client import AsyncpgClient
 from models.tenancy import SERVICE
 from models.unit_of_work import settle
 from operations import stretching
+from server import embedded
 from server.embedded import APPLICATION, Embedded
-from tests.callers import QUICK, World
+from server.run import COLLECTED_AFTER
+from tests.callers import World
 from tests.canary import CANARY, Canary, Ear
+from tests.hashing import QUICK, be_quick, be_slow
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
@@ -33,14 +37,43 @@ from tests.stored import as_application
 from tests.town import Agency, Client, Clock, House, Town, build
 
 TEMPLATE = "template_sparekey"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # more than a hundred processes would each compile every module anew
+FORGETFUL = ("fsync=off", "full_page_writes=off", "max_wal_size=4GB")
+
+
+def pytest_collection_finish() -> None:
+    """As `server/run.py` does: looking at the schema and at thousands of tests again and again finds no garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        be_quick(patch)
+        yield
+
+
+@pytest.fixture
+def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For tests of the hashes themselves, and of what may happen while one is computed."""
+    be_slow(monkeypatch)
+    yield
+    stretching._decoy.cache_clear()
 
 
 @pytest.fixture(scope="session")
 def postgres(testrun_uid: str) -> Iterator[Embedded]:
-    """The run's server. The last worker to leave stops it and removes its data."""
+    """The run's server. The last worker to leave stops it and removes its data.
+
+    It need not outlive the machine, so it does not wait for the disk. Servers of a test's own do.
+    """
     folder = Path(tempfile.gettempdir()) / f"sparekey-tests-{testrun_uid}"
     server = Embedded(folder)
-    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "SETTINGS", (*embedded.SETTINGS, *FORGETFUL))
+        server.start()
     yield server
     if server.stop():
         shutil.rmtree(folder)

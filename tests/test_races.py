@@ -13,16 +13,16 @@ import pytest
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 import limits
-from operations import connect, stretching
+from operations import connect
 from tests.stored import copied, events, rows
 from tests.town import INVITED, Agency, Client, House, Town, wrong
 
 
 @pytest.fixture(params=["slow hash", "quick hash"])
-def hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def hashing(request: pytest.FixtureRequest) -> None:
     """The slow hash lets callers through two at a time; without it they all arrive at the database together."""
-    if request.param == "quick hash":
-        monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
+    if request.param == "slow hash":
+        request.getfixturevalue("slow_hashes")
 
 
 async def at_once(attempts: Iterable[Awaitable[Any]]) -> tuple[list[Any], Counter[str]]:

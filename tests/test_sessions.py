@@ -137,6 +137,7 @@ async def test_a_new_password_is_looked_at_before_the_old_one_is_counted(town: T
     assert await rows("SELECT FROM attempt_budgets WHERE scope = 'password_network'") == []
 
 
+@pytest.mark.usefixtures("slow_hashes")
 async def test_no_session_begins_with_a_password_that_is_changed_meanwhile(town: Town) -> None:
     """Whichever is first: a sign-in that was proved with the old password fails, or its session ends."""
     ann, _ = await two_browsers(town)
@@ -177,8 +178,11 @@ async def test_a_password_is_the_same_however_a_keyboard_writes_its_accents(town
     assert (await sign_in(town.visitor(), password="n\u00e9cessaire fin"))["__typename"] == "SignInSuccess"
 
 
+@pytest.mark.usefixtures("slow_hashes")
 async def test_a_hash_with_other_parameters_is_made_anew_at_the_next_sign_in(town: Town) -> None:
     await sign_up(town.visitor())
+    (user,) = await rows("SELECT password_hash FROM users")
+    assert user["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     await rows("UPDATE users SET password_hash = $1", weak)
     assert (await sign_in(town.visitor(), password="wrong horse"))["problem"] == "SIGN_IN_FAILED"

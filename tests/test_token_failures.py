@@ -124,22 +124,23 @@ async def test_every_failure_is_one_answer_after_the_same_statements(
     assert await rows("SELECT FROM engagements WHERE practice_id = $1", elm_street.id) == []
 
 
+@pytest.mark.usefixtures("slow_hashes")
 async def test_a_failure_takes_one_slow_hash_whatever_it_is(
     town: Town, elm_street: House, acme: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters, code = await acme.issue()
-    hashed: list[bytes] = []
+    hashed: list[int] = []
     scrypt = hashlib.scrypt
 
     def noted(secret: bytes, **how: Any) -> bytes:
-        hashed.append(secret)
+        hashed.append(how["n"] * how["r"] * how["p"])
         return scrypt(secret, **how)
 
     monkeypatch.setattr(hashlib, "scrypt", noted)
     for typed in (("BBBB", code), (letters, wrong(code)), ("no letters", code)):
         hashed.clear()
         assert await elm_street.owner.preview(elm_street, *typed) == REJECTED
-        assert len(hashed) == 1
+        assert hashed == [2**17]
 
 
 # --- what is over stays over

@@ -6,12 +6,14 @@ tests of its own. Everything else goes through GraphQL, as a client would do it.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
 import orjson
@@ -34,6 +36,7 @@ from resolvers.schema import schema
 from server.app import create_app
 from server.issuers import TrustedIssuers
 from tests.canary import HOOKS
+from tests.read_documents import Known
 
 POLICIES = Path(__file__).parent.parent / "policies"
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -312,6 +315,12 @@ def _domain(name: str) -> str:
     return f"{name.split()[0].lower()}.example"
 
 
+@functools.cache
+def shipped() -> Policy:
+    """The shipped set, read once: nothing changes a policy, and reading it takes longer than most tests."""
+    return load(POLICIES)
+
+
 def build(
     clock: Clock,
     open_with: Callable[[Context], None] = lambda context: None,
@@ -342,14 +351,15 @@ def build(
     async def ready() -> dict[str, bool]:
         return {"database": True}
 
-    app = create_app(
-        schema=schema,
-        open_context=open_town,
-        ready=ready,
-        development=True,
-        clock=clock,
-        remembered=remembered if remembers else None,
-        issuers=issuers,
-    )
-    town = Town(app, clock, policy or load(POLICIES), open_town, remembered)
+    with mock.patch("server.app.Documents", Known):
+        app = create_app(
+            schema=schema,
+            open_context=open_town,
+            ready=ready,
+            development=True,
+            clock=clock,
+            remembered=remembered if remembers else None,
+            issuers=issuers,
+        )
+    town = Town(app, clock, policy or shipped(), open_town, remembered)
     return town
