@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-from authz.agreement import AgreementFacts
+from authz.agreement import AgreementFacts, both_sides_acted
 from authz.life import NEVER, Facts, end, live_roles, overdue_since, review_due, runs_until
 from authz.policy import Policy
 
@@ -114,9 +114,8 @@ def _of_the_agreement(agreement: AgreementFacts | None, policy: Policy) -> Itera
 
 def _was_made(agreement: AgreementFacts) -> bool:
     """Both sides acted, and nothing stands in its place."""
-    agent_acted = agreement.agent_signed_at or agreement.basis == "workforce_training"
     replaced = agreement.waived_at or agreement.terminated_at
-    return bool(agent_acted and agreement.practice_signed_at and agreement.effective_on and not replaced)
+    return both_sides_acted(agreement) and agreement.effective_on is not None and not replaced
 
 
 def _of_the_review(facts: Facts, policy: Policy, now: datetime) -> Iterator[Notice]:

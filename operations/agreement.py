@@ -20,6 +20,7 @@ from operations import agreement_terms as terms
 from operations.agreement_terms import Terms
 from operations.facts import Held, hold_open
 from operations.idempotency import Answer, Request, once
+from operations.step_up import require_recent
 
 if TYPE_CHECKING:
     from schema.agreement import RecordAgreementInput, SignAgreementInput
@@ -46,15 +47,17 @@ async def request_agreement(access: Access, engagement_id: UUID, request: Reques
 
 
 async def sign_agreement(access: Access, engagement_id: UUID, typed: SignAgreementInput, request: Request) -> UUID:
-    """The agent's own act. Signing what is signed already changes nothing.
+    """The agent's own act, by a person who has just proved who they are: a signature binds the agent, and neither a
+    screen that somebody left nor a program gives one. Signing what is signed already changes nothing.
 
-    Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, EngagementEnded, InvalidInput where the
-    practice has recorded another document or other days.
+    Refuses, first match wins: IdempotencyConflict, InvalidInput, NotFound, EngagementEnded, StepUpRequired,
+    InvalidInput where the practice has recorded another document or other days.
     """
 
     async def work(connection: Connection) -> Answer:
         said = terms.signed(access, typed)
         held = await hold_open(connection, access, engagement_id)
+        require_recent(access)
         act = {"agent_signed_at": access.now, "agent_signed_by_id": access.actor.user_id}
         changed = await _agree(connection, access, held, said, act)
         if changed is not None:

@@ -37,7 +37,7 @@ class AgreementMutation:
 
     @strawberry.mutation(
         description="Sign for the agent: its side of the agreement. It counts once the practice has recorded the same "
-        "document, in whatever order.",
+        "document, in whatever order. Needs a recent proof of who you are, so no API key signs.",
         extensions=requires("agreements.sign", places.engagement),
     )
     async def sign_agreement(

@@ -30,6 +30,8 @@ SENSITIVE: dict[str, dict[str, Any]] = {
     "removeFactor": {},
     "finishPasskey": {},
     "endSession": {},
+    "signAgreement": {},
+    "waiveAgreement": {},
 }
 # The same mutations without what makes them sensitive.
 ORDINARY: dict[str, dict[str, Any]] = {
@@ -42,6 +44,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
     "revokeApiKey": {},
     "revokeAgent": {},
     **{name: {} for name in ("leavePractice", "departMember", "suspendEngagement", "suspendAgent")},
+    **{name: {} for name in ("requestAgreement", "recordAgreement", "terminateAgreement", "assignMember")},
 }
 
 
@@ -96,3 +99,13 @@ async def test_a_program_names_no_administrator(town: Town, acme: Agency) -> Non
     typed = {"agentId": acme.id, "email": "new@acme.example", "name": "New"}
     assert (await bot.do("inviteMember", "", **typed, admin=True))["problem"] == "STEP_UP_REQUIRED"
     assert (await bot.do("inviteMember", "", **typed))["__typename"] == "InvitationSuccess"
+
+
+async def test_a_program_signs_for_nobody(town: Town, acme: Agency) -> None:
+    """A signature binds the agent: a person gives it, who has just proved who they are."""
+    elm = await town.practice()
+    engagement = await town.engage(elm, acme)
+    key = await made(acme, "agreements.sign", memberId=await member_of(acme))
+    typed = {"engagementId": engagement["id"], "documentRef": "cabinet 7", "documentSha256": "a" * 64}
+    bot = program(town, key["secret"])
+    assert (await bot.do("signAgreement", "", **typed))["problem"] == "STEP_UP_REQUIRED"
