@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from authz.actor import Access, Actor
 from authz.life import next_midnight
 from authz.policy import Policy
+from errors import NotFound
 from models.connection import Row, read
 from models.memory import hold_until, note, spoil
 from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
@@ -108,20 +109,21 @@ class Context:
         return await self._loader(kind).load(key)
 
     async def the(self, kind: str, key: UUID) -> Row:
-        """One row that a foreign key or an effect just now says is there."""
+        """One row that a foreign key or an effect just now says is there. Raises NotFound: it may have been taken from
+        the caller's sight since."""
         found = await self.row(kind, key)
         if found is None:
-            raise LookupError(f"no {kind} with this id")
+            raise NotFound
         return found
 
     async def all_the(self, kind: str, keys: Iterable[UUID]) -> Mapping[UUID, Row]:
-        """The rows of these ids, each of which is there."""
+        """The rows of these ids, each of which is there. Raises NotFound as `the` does."""
         wanted = dict.fromkeys(keys)
         note_rows(kind, wanted)
         missing = [key for key in wanted if (kind, key) not in self.met]
         for key, found in zip(missing, await self._loader(kind).load_many(missing) if missing else (), strict=True):
             if found is None:
-                raise LookupError(f"no {kind} with this id")
+                raise NotFound
             self.met[kind, key] = found
         return {key: self.met[kind, key] for key in wanted}
 

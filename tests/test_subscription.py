@@ -65,7 +65,7 @@ class Subscription:
 
 
 SCHEMA = Schema(Query, subscription=Subscription)
-PERMITTED = SimpleNamespace(actor=Actor(True))
+PERMITTED = SimpleNamespace(actor=Actor(True), note_role_use=lambda access: None)
 FORBIDDEN = SimpleNamespace(actor=Actor(False))
 NOBODY = SimpleNamespace(actor=None)
 
