@@ -58,6 +58,7 @@ OTHERWISE = {
     "requestRoles.roles.0": "UNKNOWN_ROLE",
     "assignMember.cap.0": "UNKNOWN_ROLE",
     "unassignMember.cap.0": "INVALID_INPUT cap",
+    "decideReview.roles.0.role": "INVALID_INPUT roles",  # KEEP takes none
 }
 IDS = (
     "practiceId",
@@ -71,6 +72,7 @@ IDS = (
     "factorId",
     "sessionId",
     "engagementId",
+    "reviewId",
 )  # NOT_FOUND
 
 
@@ -131,7 +133,7 @@ async def test_numbers_out_of_range_are_answered_by_name(asker: Asker) -> None:
     ttl, version = PLACES["issueToken.ttlMinutes"], PLACES["setRoles.expectedVersion"]
     for number in (0, -1, 61, 2**31 - 1, -(2**31)):
         assert await asker.said(ttl, number) == "INVALID_INPUT ttlMinutes"
-    others = ("confirmRoles", "terminateAgreement", "suspendEngagement", "resumeEngagement")
+    others = ("confirmRoles", "terminateAgreement", "suspendEngagement", "resumeEngagement", "renewEngagement")
     for place in (version, *(PLACES[f"{name}.expectedVersion"] for name in others)):
         for number in (-1, 0, 1, 2**31 - 1, -(2**31)):
             assert await asker.said(place, number) == "STALE_VERSION"
@@ -162,10 +164,12 @@ async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:
     assert named == {
         *("issueToken.ttlMinutes", "setRoles.expectedVersion", "confirmRoles.expectedVersion"),
         *("suspendEngagement.expectedVersion", "resumeEngagement.expectedVersion"),
+        *("renewEngagement.expectedVersion", "renewEngagement.expiresAt", "decideReview.roles.0.expiresAt"),
         *("connectAgent.expiresAt", "setRoles.roles.0.expiresAt"),
         *("createApiKey.expiresAt", "rotateApiKey.expiresAt"),
-        "recordTraining.completedOn",
-        "terminateAgreement.expectedVersion",
+        *("recordTraining.completedOn", "terminateAgreement.expectedVersion", "signAgreement.effectiveOn"),
+        *("signAgreement.expiresOn", "recordAgreement.effectiveOn", "recordAgreement.expiresOn"),
+        "recordAgreement.trainingCompletedOn",
     }
 
 
@@ -178,6 +182,11 @@ async def test_a_time_in_the_past_or_too_far_away_is_answered_by_name(asker: Ask
     for text in ("2028-11-22T12:00:01Z", "9999-12-31T23:59:59Z"):
         assert await asker.said(engagement, text) == "INVALID_INPUT expiresAt"
     assert await asker.said(engagement, "2028-11-22T12:00:00Z") == "ok"
+    renewed = PLACES["renewEngagement.expiresAt"]
+    for text in (*past, "2028-11-22T12:00:01Z", "9999-12-31T23:59:59Z"):
+        assert await asker.said(renewed, text) == "INVALID_INPUT expiresAt"
+        assert await asker.said(PLACES["decideReview.roles.0.expiresAt"], text) == "INVALID_INPUT roles"
+    assert await asker.said(renewed, "2028-11-22T12:00:00Z") == "ok"
     for name in ("createApiKey.expiresAt", "rotateApiKey.expiresAt"):
         for text in (*past, "2027-11-23T12:00:01Z", "9999-12-31T23:59:59Z"):
             assert await asker.said(PLACES[name], text) == "INVALID_INPUT expiresAt"
