@@ -24,7 +24,6 @@ from models.asyncpg_client import AsyncpgClient
 from models.tenancy import SERVICE
 from models.unit_of_work import settle
 from operations import stretching
-from server import embedded
 from server.embedded import APPLICATION, Embedded
 from server.run import COLLECTED_AFTER
 from tests.callers import World
@@ -33,12 +32,13 @@ from tests.hashing import QUICK, be_quick, be_slow
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
+from tests.processes import ORIGINAL
 from tests.stored import as_application
 from tests.town import Agency, Client, Clock, House, Town, build
 
 TEMPLATE = "template_sparekey"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # more than a hundred processes would each compile every module anew
-FORGETFUL = ("fsync=off", "full_page_writes=off", "max_wal_size=4GB")
+FORGETFUL = "synchronous_commit=off"  # what a test wrote need not outlive the machine
 
 
 def pytest_collection_finish() -> None:
@@ -63,17 +63,18 @@ def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     stretching._decoy.cache_clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def original() -> Iterator[None]:
+    yield
+    ORIGINAL.end()
+
+
 @pytest.fixture(scope="session")
 def postgres(testrun_uid: str) -> Iterator[Embedded]:
-    """The run's server. The last worker to leave stops it and removes its data.
-
-    It need not outlive the machine, so it does not wait for the disk. Servers of a test's own do.
-    """
+    """The run's server. The last worker to leave stops it and removes its data."""
     folder = Path(tempfile.gettempdir()) / f"sparekey-tests-{testrun_uid}"
     server = Embedded(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "SETTINGS", (*embedded.SETTINGS, *FORGETFUL))
-        server.start()
+    server.start()
     yield server
     if server.stop():
         shutil.rmtree(folder)
@@ -108,7 +109,7 @@ async def database_url(postgres: Embedded, template: str, worker_id: str) -> str
 async def pool(database_url: str) -> AsyncIterator[AsyncpgClient]:
     """As the application's role. What a test reads and writes itself, past the API, the service does."""
     await connection.connect(
-        as_application(database_url), minsize=2, maxsize=20, acting=SERVICE
+        f"{as_application(database_url)}&{FORGETFUL}", minsize=2, maxsize=20, acting=SERVICE
     )  # races in tests are run by 16 at once
     yield connection.client()
     await connection.disconnect()
@@ -116,7 +117,7 @@ async def pool(database_url: str) -> AsyncIterator[AsyncpgClient]:
 
 @pytest.fixture(scope="session")
 async def eraser(database_url: str) -> AsyncIterator[Eraser]:
-    session = await asyncpg.connect(database_url)
+    session = await asyncpg.connect(f"{database_url}&{FORGETFUL}")
     yield await _eraser(session)
     await session.close()
 
@@ -191,7 +192,7 @@ async def town(database: AsyncpgClient, clock: Clock) -> AsyncIterator[Town]:
 async def kept(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> AsyncIterator[Kept]:
     """The world of `tests/callers.py`, built once for each worker. Tests ask for `world`."""
     await eraser()
-    session = await asyncpg.connect(database_url)
+    session = await asyncpg.connect(f"{database_url}&{FORGETFUL}")
     found = await keep(session)
     yield found
     for client in found.world.town.clients:

@@ -7,12 +7,12 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,10 +22,9 @@ import httpx2
 from models.identifier import uuid7
 from operations.session import reference_hash
 from tests.canary import CANARY, HOOKS
+from tests.processes import Copy, start
 from tests.stored import as_application
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
 PEPPER = "a pepper of the tests, which guards nothing"
 DIGEST = "Sparekey-Policy"
 ASKED = "{ policy { digest } }"
@@ -44,7 +43,7 @@ def free_port() -> int:
 
 @dataclass
 class Worker:
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Copy
     http: httpx2.AsyncClient
     log_file: Path
 
@@ -81,11 +80,11 @@ async def serving(
 ) -> AsyncIterator[Worker]:
     """`sparekey serve`, answering. In production the cookie's name starts with __Host-."""
     os.makedirs(data_dir, exist_ok=True)
-    port, log_file, serve = free_port(), data_dir / "log", [*SPAREKEY, "serve"]
+    port, log_file = free_port(), data_dir / "log"
     own = environment(url, PORT=str(port), DATA_DIR=str(data_dir), SPAREKEY_POLICIES=str(policies), SPAREKEY_MODE=mode)
     own |= {"SPAREKEY_PEPPER": PEPPER, **settings}
     with log_file.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*serve, cwd=CHECKOUT, env=own, stdout=log, stderr=log)
+        process = await start(["serve"], own, log)
     address = f"http://127.0.0.1:{port}"
     async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30, event_hooks=HOOKS) as http:
         worker = Worker(process, http, log_file)
@@ -111,17 +110,16 @@ async def until(holds: Callable[[], Any], seconds: float = 20) -> None:
     """Wait for something that happens by itself."""
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110  # another process, which has no events for us
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
 
 
 async def sparekey(url: str, *arguments: str | Path) -> tuple[int, str]:
     """One `sparekey policy` command: its exit code and everything it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *SPAREKEY, "policy", *map(str, arguments), cwd=CHECKOUT, env=environment(url),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
+    with TemporaryFile() as output:
+        process = await start(["policy", *map(str, arguments)], environment(url), output)
+        code = await process.wait()
+        output.seek(0)
+        return code, output.read().decode()
 
 
 async def signed_in(url: str) -> str:

@@ -22,7 +22,8 @@ from server.findings import Outcome
 from server.settings import PEPPER_BYTES, Settings, SettingsInvalid, from_environment
 from tests.conftest import query
 from tests.policy_variants import variant
-from tests.policy_workers import CHECKOUT, PEPPER, SPAREKEY, environment, free_port, serving
+from tests.policy_workers import PEPPER, environment, free_port, serving
+from tests.processes import CHECKOUT, SPAREKEY
 from tests.stored import as_application
 
 REMOTE = "postgresql://sparekey:hunter2-hunter2@db.example/sparekey"

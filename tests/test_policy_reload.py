@@ -99,7 +99,7 @@ async def test_whatever_is_wrong_with_the_files_keeps_the_last_good_set_and_is_l
         said, rejected = len(worker.log), await worker.reloads("rejected")
         spoil(folder)
         await until(partial(more, worker, "rejected", rejected))
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.2)  # twice the time that a burst of changes is given
         worker.signal(signal.SIGHUP)  # asked again, with the same bytes
         await until(partial(more, worker, "rejected", rejected + 1))
         assert await worker.digest(person) == before
