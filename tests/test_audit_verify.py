@@ -23,7 +23,8 @@ from resolvers.audit_chain import Bad, Whole, Wrong, verify_exported, verify_sto
 from resolvers.audit_export import json_lines
 from resolvers.audit_rows import AS_TEXT, head
 from server.command import main
-from tests.policy_workers import CHECKOUT, environment
+from tests.policy_workers import environment
+from tests.processes import CHECKOUT
 from tests.stored import as_application, as_owner, events, rows
 from tests.town import PEPPER, START, Town
 

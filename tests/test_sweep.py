@@ -23,7 +23,8 @@ from operations.policy import activate, store
 from operations.sweep import sweep
 from server.policy_compiler import sound_set
 from server.sweeping import sweep_now_and_then
-from tests.policy_workers import CHECKOUT, SPAREKEY, environment
+from tests.policy_workers import environment
+from tests.processes import CHECKOUT, SPAREKEY
 from tests.stored import chains_hold, events, rows
 from tests.stored_facts import drawn
 from tests.timed import at, decide, renew, reviews
