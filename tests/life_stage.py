@@ -18,7 +18,9 @@ from tests.stored import rows
 from tests.town import Agency, Client, Clock, House, Town, build
 
 SHA = "ab" * 32
-LOOK = """query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Engagement { id version status } } }"""
+LOOK = (
+    """query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Engagement { version status assignments { cap { key } } } } }"""
+)
 CAN = "query ($elm: ID!, $harbour: ID!) { viewer { elm: permissions(practiceId: $elm)"
 CAN += " harbour: permissions(practiceId: $harbour) } }"
 AS_OF = """query ($id: ID!, $at: DateTime!) {
@@ -145,13 +147,10 @@ class Stage:
         )
         return str(found[0]["id"])
 
-    async def seen(self) -> list[tuple[int, str]]:
-        """Version and status of every engagement, as somebody sees them who may."""
-        found = []
-        for key in self.keys:
-            node = (await self.people["operator"].ask(LOOK, ids=[key]))[0]
-            found.append((node["version"], node["status"]))
-        return found
+    async def seen(self) -> list[tuple[int, str, int]]:
+        """Version and status of every engagement, and how many work in it, as somebody sees them who may."""
+        nodes = await self.people["operator"].ask(LOOK, ids=self.keys)
+        return [(node["version"], node["status"], len(node["assignments"])) for node in nodes]
 
     async def can(self) -> dict[tuple[str, str], set[str]]:
         """Which of PROBES each of the agents' people has in each practice."""
