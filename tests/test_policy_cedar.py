@@ -264,7 +264,7 @@ def activated(folder: Path) -> Policy | None:
         return None
 
 
-# Each run draws others, and what is wrong shows in the first dozen; `make fuzz` draws many more.
+# Each run draws others, and `make fuzz` draws thousands.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 
 

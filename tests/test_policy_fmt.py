@@ -185,7 +185,7 @@ def test_a_text_that_would_say_something_else_is_never_given_out(monkeypatch: py
         given_out("a: 1  # why\n")
 
 
-# Each run draws others, and what is wrong shows in the first dozen; `make fuzz` draws many more.
+# Each run draws others, and `make fuzz` draws thousands.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 COMMENTS = st.sampled_from(["# one", "#two", "# - {a: 1}", "# 'quoted", "#"])
 

@@ -46,7 +46,7 @@ def assert_ceilings_hold(policy: Policy) -> None:
         assert permissions(policy, (seat,)) <= kind.ceiling
 
 
-# Each run draws others, and what is wrong shows in the first dozen; `make fuzz` draws many more.
+# Each run draws others, and `make fuzz` draws thousands.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 
 
