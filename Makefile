@@ -31,9 +31,10 @@ test: $(TEST_STAMP) ## run the tests on a real PostgreSQL (ARGS="-k walk" for so
 	@echo "make: running the tests"
 	@$(BIN)/pytest $(ARGS)
 
-fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests, messages and documents at the door and the executor
+fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests, messages, documents and policies at their readers
 	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/test_http_fuzz.py tests/test_socket_fuzz.py \
-		tests/test_execution_differential.py $(ARGS)
+		tests/test_execution_differential.py tests/test_policy_fmt.py tests/test_policy_cedar.py \
+		tests/test_policy_fuzz.py $(ARGS)
 
 prove: $(TEST_STAMP) ## the life of engagements at length: LIVES= made-up lives (2000), KILLS= kills of a server (12)
 	@LIVES=$(or $(LIVES),2000) KILLS=$(or $(KILLS),12) $(BIN)/pytest tests/test_lives.py tests/test_killed.py $(ARGS)

@@ -57,12 +57,10 @@ async def build(town: Town, size: int) -> Crowd:
     practices = await _practices(town, owner, size)
     agents = await _agents(town, admin, size)
     people = await _people(town, size - 1)
-    staff = [await _member_of_staff(town, practices[0], person, "scheduler") for person in people]
-    members = [await _member(town, agents[0], person, admin=False) for person in people]
-    for agent in agents:
-        await _engage(town, owner, practices[0], agent)
-    for practice in practices[1:]:
-        await _engage(town, owner, practice, agents[0])
+    staff = await _staff(town, "scheduler", [(practices[0], person) for person in people])
+    members = await _members(town, False, [(agents[0], person) for person in people])
+    pairs = [(practices[0], agent) for agent in agents] + [(practice, agents[0]) for practice in practices[1:]]
+    await _engage(town, owner, pairs)
     await note(town, practices[0], size)
     own = await StaffMember.get(practice_id=practices[0], user_id=owner.user_id)
     mine = await AgentMember.get(agent_id=agents[0], user_id=admin.user_id)
@@ -94,8 +92,7 @@ async def _practices(town: Town, owner: Client, size: int) -> list[UUID]:
     ]
     made.sort(key=lambda practice: practice.id)
     await Practice.bulk_create(made)
-    for practice in made:
-        await _member_of_staff(town, practice.id, UUID(owner.user_id), "owner")
+    await _staff(town, "owner", [(practice.id, UUID(owner.user_id)) for practice in made])
     return [practice.id for practice in made]
 
 
@@ -117,8 +114,7 @@ async def _agents(town: Town, admin: Client, size: int) -> list[UUID]:
     ]
     made.sort(key=lambda agent: agent.id)
     await Agent.bulk_create(made)
-    for agent in made:
-        await _member(town, agent.id, UUID(admin.user_id), admin=True)
+    await _members(town, True, [(agent.id, UUID(admin.user_id)) for agent in made])
     return [agent.id for agent in made]
 
 
@@ -137,36 +133,69 @@ async def _people(town: Town, size: int, prefix: str = "p") -> list[UUID]:
     return [person.id for person in made]
 
 
-async def _member_of_staff(town: Town, practice: UUID, person: UUID, role: str) -> UUID:
-    by: dict[str, Any] = {"added_at": town.clock.now, "added_by_id": person}
-    return (await StaffMember.create(practice_id=practice, user_id=person, roles=[role], **by)).id
+async def _staff(town: Town, role: str, pairs: list[tuple[UUID, UUID]]) -> list[UUID]:
+    """Practices and people."""
+    made = [
+        StaffMember(
+            id=uuid7(),
+            practice_id=practice,
+            user_id=person,
+            roles=[role],
+            added_at=town.clock.now,
+            added_by_id=person,
+        )
+        for practice, person in pairs
+    ]
+    await StaffMember.bulk_create(made)
+    return [each.id for each in made]
 
 
-async def _member(town: Town, agent: UUID, person: UUID, *, admin: bool) -> UUID:
+async def _members(town: Town, admin: bool, pairs: list[tuple[UUID, UUID]]) -> list[UUID]:
+    """Agents and people."""
     now = town.clock.now
-    dates: dict[str, Any] = {"invited_at": now, "invited_by_id": person, "joined_at": now}
-    return (await AgentMember.create(agent_id=agent, user_id=person, admin=admin, **dates)).id
+    made = [
+        AgentMember(
+            id=uuid7(),
+            agent_id=agent,
+            user_id=person,
+            admin=admin,
+            invited_at=now,
+            invited_by_id=person,
+            joined_at=now,
+        )
+        for agent, person in pairs
+    ]
+    await AgentMember.bulk_create(made)
+    return [each.id for each in made]
 
 
-async def _engage(town: Town, owner: Client, practice: UUID, agent: UUID) -> None:
-    """An engagement with two roles and an agreement, and one before it that ended, which lists show behind it."""
+async def _engage(town: Town, owner: Client, pairs: list[tuple[UUID, UUID]]) -> None:
+    """Engagements with two roles and an agreement, and one before each that ended, which lists show behind it."""
     now = town.clock.now
-    first, second = sorted([uuid7(), uuid7()])
-    terms: dict[str, Any] = {
-        "practice_id": practice,
-        "agent_id": agent,
-        "purpose": "contracted_service",
-        "started_at": now - timedelta(days=9),
-        "started_by_id": owner.user_id,
-        "expires_at": now + timedelta(days=99),
-    }
-    before = await Engagement.create(id=second, **terms, ended_at=now, end_reason="left_by_agent")
-    standing = await Engagement.create(id=first, **terms, previous_id=before.id)
-    for role, confirmed in (("biller", now), ("manager", None)):
-        granter = await User.create(name=role, email=f"{uuid7()}@elm.example", created_at=now)
-        dates: dict[str, Any] = {"granted_at": now, "confirmed_at": confirmed, "granted_by_id": granter.id}
-        await RoleGrant.create(engagement_id=standing.id, role=role, **dates)
-    await Agreement.create(engagement_id=standing.id, basis="baa", requested_at=now)
+    before, standing, granters, grants, agreements = [], [], [], [], []
+    for practice, agent in pairs:
+        first, second = sorted([uuid7(), uuid7()])
+        terms: dict[str, Any] = {
+            "practice_id": practice,
+            "agent_id": agent,
+            "purpose": "contracted_service",
+            "started_at": now - timedelta(days=9),
+            "started_by_id": owner.user_id,
+            "expires_at": now + timedelta(days=99),
+        }
+        before.append(Engagement(id=second, **terms, ended_at=now, end_reason="left_by_agent"))
+        standing.append(Engagement(id=first, **terms, previous_id=second))
+        for role, confirmed in (("biller", now), ("manager", None)):
+            granter = User(id=uuid7(), name=role, email=f"{uuid7()}@elm.example", created_at=now)
+            dates: dict[str, Any] = {"granted_at": now, "confirmed_at": confirmed, "granted_by_id": granter.id}
+            granters.append(granter)
+            grants.append(RoleGrant(id=uuid7(), engagement_id=first, role=role, **dates))
+        agreements.append(Agreement(id=uuid7(), engagement_id=first, basis="baa", requested_at=now))
+    await User.bulk_create(granters)
+    await Engagement.bulk_create(before)
+    await Engagement.bulk_create(standing)
+    await RoleGrant.bulk_create(grants)
+    await Agreement.bulk_create(agreements)
 
 
 async def tokens(crowd: Crowd, size: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,13 +101,30 @@ class Asker:
         """The outcome of the mutation with `value` in this place."""
         return await self.outcome(place.mutation, **put(self.inputs[place.mutation], place.path, value))
 
-    async def outcome(self, mutation: str, **typed: Any) -> str:
-        """Fails where a refusal changed a row. Wrong attempts are counted, and forgotten before the next one."""
+    async def refused(self, place: Place, values: Iterable[Any], expected: str) -> int:
+        """Every value gets this answer, and all of them together change no row. How many there were."""
+        asked = 0
         before = await self.digest()
+        for value in values:
+            typed = put(self.inputs[place.mutation], place.path, value)
+            assert await self._answer(place.mutation, typed) == expected, (place.name, str(value)[:20])
+            asked += 1
+        assert await self.digest() == before, place.name
+        return asked
+
+    async def outcome(self, mutation: str, **typed: Any) -> str:
+        """Fails where a refusal changed a row."""
+        before = await self.digest()
+        answer = await self._answer(mutation, typed)
+        assert answer == "ok" or await self.digest() == before, (mutation, answer)
+        return answer
+
+    async def _answer(self, mutation: str, typed: dict[str, Any]) -> str:
+        """Wrong attempts are counted, and forgotten before the next one."""
         document = mutation_document(mutation, {"InvalidInput": "field"})
         answer = outcome(await self.browser(mutation).send(document, input=typed))
-        assert answer == "ok" or await self.digest() == before, (mutation, answer)
-        await AttemptBudget.all().delete()
+        if answer != "error INVALID_VARIABLES":  # which no resolver has seen
+            await AttemptBudget.all().delete()
         return answer
 
     async def digest(self) -> list[tuple[str, int, str]]:

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +21,7 @@ import httpx2
 from models.identifier import uuid7
 from operations.session import reference_hash
 from tests.canary import CANARY, HOOKS
-from tests.processes import Copy, start
+from tests.processes import Copy, ran, start
 from tests.stored import as_application
 
 PEPPER = "a pepper of the tests, which guards nothing"
@@ -115,11 +114,7 @@ async def until(holds: Callable[[], Any], seconds: float = 20) -> None:
 
 async def sparekey(url: str, *arguments: str | Path) -> tuple[int, str]:
     """One `sparekey policy` command: its exit code and everything it printed."""
-    with TemporaryFile() as output:
-        process = await start(["policy", *map(str, arguments)], environment(url), output)
-        code = await process.wait()
-        output.seek(0)
-        return code, output.read().decode()
+    return await ran(["policy", *map(str, arguments)], environment(url))
 
 
 async def signed_in(url: str) -> str:

@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import orjson
@@ -91,3 +92,11 @@ async def start(words: Sequence[str], environment: Mapping[str, str], output: Bi
     return await asyncio.create_subprocess_exec(
         *SPAREKEY, *words, cwd=CHECKOUT, env=environment, stdout=output, stderr=output
     )
+
+
+async def ran(words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """A command's exit code and everything that it printed."""
+    with TemporaryFile() as output:
+        code = await (await start(words, environment, output)).wait()
+        output.seek(0)
+        return code, output.read().decode()

@@ -101,9 +101,7 @@ async def test_every_text_of_every_mutation_is_answered_by_name_and_changes_noth
     asked = 0
     for place in PLACES.values():
         if place.scalar == "String" and expected(place) != "ok":
-            for value in bad_for(place):
-                assert await asker.said(place, value) == expected(place), (place.name, value[:20])
-                asked += 1
+            asked += await asker.refused(place, bad_for(place), expected(place))
     assert asked > 300
 
 
@@ -120,8 +118,7 @@ async def test_every_id_of_every_mutation_may_be_anything_and_finds_nothing(aske
     ]
     for place in PLACES.values():
         if place.scalar == "ID":
-            for value in BAD + strange:
-                assert await asker.said(place, value) == expected(place), (place.name, value[:20])
+            await asker.refused(place, BAD + strange, expected(place))
 
 
 def test_what_is_answered_otherwise_is_in_the_schema() -> None:
@@ -140,23 +137,17 @@ async def test_numbers_out_of_range_are_answered_by_name(asker: Asker) -> None:
 
 
 async def test_what_is_no_number_and_no_time_never_reaches_a_resolver(asker: Asker) -> None:
-    value: Any
+    texts: tuple[Any, ...] = ({}, [], {"a": 1}, 1.5, True)
+    words = ("", "yes", 1, "billing_company", LONG)
+    wrong: dict[str, tuple[Any, ...]] = {
+        "Int": (2**31, -(2**31) - 1, 2**53, 1.5, "5", True, [], {}, "x"),
+        "DateTime": ("", LONG, "2027-01-01", "2027-01-01T00:00:00", "2027-13-01T00:00:00Z", 1, "a\u202eb", "now"),
+        "Date": ("", LONG, "2026-02-29", "2026-11-20T00:00:00Z", "20261120", 20261120, "a\u202eb", "today"),
+        **dict.fromkeys(("Boolean", "PracticeKind", "AgentKind", "Purpose", "ComplianceBasis"), words),
+        **dict.fromkeys(("String", "ID"), texts),
+    }
     for place in PLACES.values():
-        if place.scalar == "Int":
-            for value in (2**31, -(2**31) - 1, 2**53, 1.5, "5", True, [], {}, "x"):
-                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
-        if place.scalar == "DateTime":
-            for value in ("", LONG, "2027-01-01", "2027-01-01T00:00:00", "2027-13-01T00:00:00Z", 1, "a\u202eb", "now"):
-                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
-        if place.scalar == "Date":
-            for value in ("", LONG, "2026-02-29", "2026-11-20T00:00:00Z", "20261120", 20261120, "a\u202eb", "today"):
-                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
-        if place.scalar in ("Boolean", "PracticeKind", "AgentKind", "Purpose", "ComplianceBasis"):
-            for value in ("", "yes", 1, "billing_company", LONG):
-                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
-        if place.scalar in ("String", "ID"):
-            for value in ({}, [], {"a": 1}, 1.5, True):
-                assert await asker.said(place, value) == "error INVALID_VARIABLES", (place.name, value)
+        await asker.refused(place, wrong.get(place.scalar, ()), "error INVALID_VARIABLES")
 
 
 async def test_every_int_and_every_time_has_a_test_of_its_range() -> None:

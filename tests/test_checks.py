@@ -23,7 +23,7 @@ from server.settings import PEPPER_BYTES, Settings, SettingsInvalid, from_enviro
 from tests.conftest import query
 from tests.policy_variants import variant
 from tests.policy_workers import PEPPER, environment, free_port, serving
-from tests.processes import CHECKOUT, SPAREKEY
+from tests.processes import CHECKOUT, ran
 from tests.stored import as_application
 
 REMOTE = "postgresql://sparekey:hunter2-hunter2@db.example/sparekey"
@@ -282,11 +282,7 @@ def test_every_check_says_what_it_looks_at_and_every_advice_is_one_line(tmp_path
 
 
 async def sparekey(*words: str, **own: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *SPAREKEY, *words, cwd=CHECKOUT, env=own, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+    return await ran(words, own)
 
 
 async def test_the_server_does_not_start_and_says_every_reason_in_a_line_each(own_url: str, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,14 @@ def sources(layer: str) -> list[Path]:
     return sorted(folder.rglob("*.py")) if folder.is_dir() else [CHECKOUT / f"{layer}.py"]
 
 
-def nodes(layer: str) -> Iterator[tuple[str, ast.AST]]:
+@functools.cache
+def nodes(layer: str) -> list[tuple[str, ast.AST]]:
     """Every node of the layer's syntax trees, with the place to look at when it is wrong."""
-    for source in sources(layer):
-        for node in ast.walk(ast.parse(source.read_text(), source)):
-            yield f"{source.relative_to(CHECKOUT)}:{getattr(node, 'lineno', 0)}", node
+    return [
+        (f"{source.relative_to(CHECKOUT)}:{getattr(node, 'lineno', 0)}", node)
+        for source in sources(layer)
+        for node in ast.walk(ast.parse(source.read_text(), source))
+    ]
 
 
 def imports(layer: str) -> set[tuple[str, str]]:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
-from pathlib import Path
 
 from operations.policy import activate
+from tests.processes import ran
 from tests.stored import events
 from tests.town import Town
 
-CHECKOUT = Path(__file__).parents[1]
 
-
-async def command(url: str, *words: str) -> tuple[int | None, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from server.command import main; main()", "operator", *words),
-        cwd=CHECKOUT,
-        env={**os.environ, "SPAREKEY_DATABASE_URL": url},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode, said.decode().strip()
+async def command(url: str, *words: str) -> tuple[int, str]:
+    code, said = await ran(["operator", *words], {**os.environ, "SPAREKEY_DATABASE_URL": url})
+    return code, said.strip()
 
 
 async def test_an_operator_is_named_and_verifies_until_removed(town: Town, database_url: str) -> None:

@@ -6,6 +6,7 @@ second time from nothing but the bytes of the files, by another YAML reader, how
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -263,7 +264,11 @@ def activated(folder: Path) -> Policy | None:
         return None
 
 
-@settings(max_examples=400, deadline=None)
+# Each run draws others, and `make fuzz` draws thousands.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(FILES), CHANGE), min_size=1, max_size=2))
 def test_no_change_of_bytes_gives_an_outsider_more_than_its_ceiling(changes: list[Change]) -> None:
     with TemporaryDirectory() as name:
@@ -276,7 +281,7 @@ def test_no_change_of_bytes_gives_an_outsider_more_than_its_ceiling(changes: lis
             assert_no_outsider_exceeds(folder, policy)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES // 3, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(DECIDING + HOLDING), CHANGE), min_size=1, max_size=2))
 def test_no_change_of_bytes_of_the_shipped_set_gives_an_outsider_more_than_its_ceiling(changes: list[Change]) -> None:
     """Without its tests and hints: the ceiling holds by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -184,10 +185,12 @@ def test_a_text_that_would_say_something_else_is_never_given_out(monkeypatch: py
         given_out("a: 1  # why\n")
 
 
+# Each run draws others, and `make fuzz` draws thousands.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 COMMENTS = st.sampled_from(["# one", "#two", "# - {a: 1}", "# 'quoted", "#"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_comments_and_spaces_anywhere_change_nothing_but_the_layout(name: str, data: st.DataObject) -> None:
     lines = FILES[name].splitlines()
@@ -225,7 +228,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.dictionaries(TEXTS, VALUES, min_size=1, max_size=5),
     st.sampled_from([None, True, False]),

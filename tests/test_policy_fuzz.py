@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,7 +46,11 @@ def assert_ceilings_hold(policy: Policy) -> None:
         assert permissions(policy, (seat,)) <= kind.ceiling
 
 
-@settings(max_examples=400, deadline=None)
+# Each run draws others, and `make fuzz` draws thousands.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(FILES), st.integers(0, 700), st.integers(0, 30), PIECES), min_size=1, max_size=3)
 )
@@ -61,7 +66,7 @@ def test_no_change_of_bytes_crashes_the_loader_or_lifts_a_ceiling(changes: list[
             assert_ceilings_hold(policy)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES // 2, deadline=None)
 @given(
     st.sampled_from(FILES),
     st.binary(max_size=400) | st.text(max_size=400).map(lambda text: text.encode("utf-8", "replace")),
