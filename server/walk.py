@@ -10,7 +10,16 @@ import time
 
 import click
 
-from server import walk_agreement, walk_codes, walk_connecting, walk_group, walk_rules, walk_working
+from server import (
+    walk_agreement,
+    walk_codes,
+    walk_connecting,
+    walk_group,
+    walk_people,
+    walk_rules,
+    walk_time,
+    walk_working,
+)
 from server.walk_scene import Scene
 from server.walk_story import Story, Surprise
 
@@ -37,6 +46,9 @@ def _chapters(scene: Scene, operator_email: str, operator_password: str) -> None
     maple, billing = walk_connecting.first_connection(scene, company, token)
     billing = walk_connecting.roles_screen(scene, company, maple, billing)
     billing = walk_agreement.agreement(scene, company, maple, billing)
+    billing = walk_people.people(scene, company, maple, billing)
+    billing = walk_time.stop_and_go(scene, company, maple, billing)
+    billing = walk_people.somebody_leaves(scene, company, maple, billing)
     desk = walk_working.front_office(scene, operator, maple)
     walk_working.record(scene, desk)
     walk_working.red_button(scene, desk)

@@ -30,7 +30,15 @@ MUTATIONS = {
     "requestAgreement": ("RequestAgreementInput", "EngagementSuccess"),
     "signAgreement": ("SignAgreementInput", "EngagementSuccess"),
     "recordAgreement": ("RecordAgreementInput", "EngagementSuccess"),
+    "assignMember": ("AssignMemberInput", "EngagementSuccess"),
+    "requestRoles": ("RequestRolesInput", "EngagementSuccess"),
+    "suspendEngagement": ("SuspendEngagementInput", "EngagementSuccess"),
+    "resumeEngagement": ("EngagementVersionInput", "EngagementSuccess"),
+    "renewEngagement": ("RenewEngagementInput", "EngagementSuccess"),
+    "decideReview": ("DecideReviewInput", "EngagementSuccess"),
+    "departMember": ("MemberInput", "MemberSuccess"),
     "revokeAgent": ("RevokeAgentInput", "RevokeAgentSuccess"),
+    "leavePractice": ("LeavePracticeInput", "RevokeAgentSuccess"),
 }
 # Shorter than the five seconds after which servers usually close an idle connection: a request must not meet that.
 _LIMITS = httpx2.Limits(keepalive_expiry=2)

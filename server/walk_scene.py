@@ -109,6 +109,16 @@ def hire(practice: Practice, person: Person, role: str) -> dict[str, Any]:
     return staff
 
 
+def join(scene: Scene, agent: Agent, name: str) -> Person:
+    """Somebody who signs up and then accepts the administrator's invitation to work for the agent."""
+    person = scene.sign_up(name)
+    typed = {"agentId": agent.id, "email": person.email, "name": name}
+    code = agent.admin.does("inviteMember", "code", **typed)["code"]
+    member = person.does("acceptInvitation", "member { status }", code=code)["member"]
+    scene.story.same("the new member", member, {"status": "ACTIVE"})
+    return person
+
+
 def preview(practice: Practice, token: Token) -> dict[str, Any]:
     selection = f"agent {{ {CARD} }} advice {{ code message nextStep trainingRequired overrideWith }}"
     return practice.owner.does("previewToken", selection, practiceId=practice.id, **token.typed)
