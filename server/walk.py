@@ -15,6 +15,8 @@ from server import (
     walk_codes,
     walk_connecting,
     walk_group,
+    walk_history,
+    walk_leaving,
     walk_people,
     walk_rules,
     walk_time,
@@ -60,4 +62,6 @@ def _chapters(scene: Scene, operator_email: str, operator_password: str) -> None
     walk_rules.wrong_people(scene, maple, desk, company, billing, northside.owner)
     walk_rules.manager_role(scene, maple, desk)
     walk_rules.sent_twice(scene, company, maple, billing)
+    walk_leaving.company_leaves(scene, company, desk.harbour, maple, billing)
+    walk_history.another_day(scene, company, maple, billing, desk.agent)
     walk_rules.going_home(scene, operator)

@@ -25,21 +25,27 @@ def stop_and_go(scene: Scene, company: Company, maple: Practice, engagement: dic
     stopped = answer["engagement"]
     story.same("what Ben may do", permissions_in(ben, maple), [])
     story.same("the engagement's status", stopped["status"], "SUSPENDED")
-    waiting = [(one["code"], one["waitingFor"]) for one in stopped["blockers"]]
-    story.same("what is missing, and who has to act", waiting, [("SUSPENDED", "PRACTICE")])
+    blockers = [(one["code"], one["waitingFor"]) for one in stopped["blockers"]]
+    story.same("what is missing, and who has to act", blockers, [("SUSPENDED", "PRACTICE")])
     story.same("its roles", stopped["roles"], engagement["roles"])
     show_engagement(scene, stopped)
-    story.tell("Ada cannot start it again. Olivia can, and everything is as it was.")
-    seen["expectedVersion"] = stopped["version"]
-    refused = company.agent.admin.is_refused("NotPermitted", "resumeEngagement", "permission", **seen)
-    story.same("what Ada lacks", refused["permission"], "agents.suspend")
-    resumed = olivia.does("resumeEngagement", f"engagement {{ {ENGAGEMENT} }}", **seen)["engagement"]
-    story.same("the engagement", resumed, engagement | {"version": stopped["version"] + 1})
+    resumed = _resumed(scene, company, maple, engagement, stopped["version"])
     story.same("what Ben may do", permissions_in(ben, maple), held)
     _renewed(scene, company, maple, resumed)
     _reviewed(scene, maple, resumed)
     now: dict[str, Any] = engagement_now(olivia, engagement["id"])
     return now
+
+
+def _resumed(scene: Scene, company: Company, maple: Practice, before: dict[str, Any], version: int) -> dict[str, Any]:
+    story, seen = scene.story, {"engagementId": before["id"], "expectedVersion": version}
+    story.tell("Ada cannot start it again. Olivia can, and everything is as it was.")
+    refused = company.agent.admin.is_refused("NotPermitted", "resumeEngagement", "permission", **seen)
+    story.same("what Ada lacks", refused["permission"], "agents.suspend")
+    answer = maple.owner.does("resumeEngagement", f"engagement {{ {ENGAGEMENT} }}", **seen)
+    resumed: dict[str, Any] = answer["engagement"]
+    story.same("the engagement", resumed, before | {"version": version + 1})
+    return resumed
 
 
 def _renewed(scene: Scene, company: Company, maple: Practice, engagement: dict[str, Any]) -> None:
@@ -63,9 +69,7 @@ def _renewed(scene: Scene, company: Company, maple: Practice, engagement: dict[s
 def _reviewed(scene: Scene, maple: Practice, engagement: dict[str, Any]) -> None:
     """The one that opened when they connected."""
     story, olivia = scene.story, maple.owner
-    story.tell(
-        "One review is open: does she still want this? She is shown when each role was last used, and keeps them."
-    )
+    story.tell("One review is open: does she still want this? She sees when each role was last used, and keeps them.")
     reviews = olivia.ask(_REVIEWS, id=maple.id)["reviews"]
     opened = [(each["engagement"]["id"], each["overdue"]) for each in reviews]
     story.same("the open reviews: of what, and whether overdue", opened, [(engagement["id"], False)])

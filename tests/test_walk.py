@@ -145,8 +145,11 @@ async def test_a_page_instead_of_a_graphql_answer_is_a_surprise(
     ("truth", "lie", "step"),
     [
         ('"AWAITING_AGREEMENT"', '"ACTIVE"', "She turns on Biller."),
+        ('"SUSPENDED"', '"ACTIVE"', "Olivia has a question about a bill"),
+        ('"DEPARTED"', '"ACTIVE"', "She leaves the company."),
         ('"practice":null', '"practice":{"name":"Harbour Counselling"}', "Harriet ends the engagement"),
         ('"LOCKED"', '"ISSUED"', "Ben sees that his token is LOCKED."),
+        ('"ACTIVE","roles":["biller"]', '"ACTIVE","roles":["biller","manager"]', "Who could submit claims"),
     ],
 )
 async def test_a_server_that_lies_about_one_thing_is_caught_at_that_step(
