@@ -146,8 +146,8 @@ async def test_a_page_instead_of_a_graphql_answer_is_a_surprise(
     [
         ('"AWAITING_AGREEMENT"', '"ACTIVE"', "She turns on Biller."),
         ('"SUSPENDED"', '"ACTIVE"', "Olivia has a question about a bill"),
-        ('"DEPARTED"', '"ACTIVE"', "She leaves the company."),
-        ('"practice":null', '"practice":{"name":"Harbour Counselling"}', "Harriet ends the engagement"),
+        ('"practice":null', '"practice":{"name":"Maple Street Therapy"}', "She leaves the company."),
+        ('"REVOKED_BY_PRACTICE"', '"LEFT_BY_AGENT"', "Harriet ends the engagement"),
         ('"LOCKED"', '"ISSUED"', "Ben sees that his token is LOCKED."),
         ('"ACTIVE","roles":["biller"]', '"ACTIVE","roles":["biller","manager"]', "Who could submit claims"),
     ],
