@@ -26,7 +26,10 @@ RECORD = (
 )
 
 
-def people(scene: Scene, company: Company, maple: Practice, engagement: dict[str, Any]) -> dict[str, Any]:
+def people(
+    scene: Scene, company: Company, maple: Practice, engagement: dict[str, Any]
+) -> tuple[dict[str, Any], Person]:
+    """Returns the engagement as it is then, and Cleo, who belongs to neither side yet."""
     story, ada = scene.story, company.agent.admin
     story.chapter("The company's people")
     story.tell("Who works at Maple Street is for Ada to say: not for Olivia, nor for Ben himself.")
@@ -34,8 +37,9 @@ def people(scene: Scene, company: Company, maple: Practice, engagement: dict[str
     for person in (maple.owner, company.member):
         refused = person.is_refused("NotPermitted", "assignMember", "permission", **wanted)
         story.same(f"what {person.name} lacks", refused["permission"], "members.assign")
-    story.tell("Eve, who belongs to neither side, is told that there is no such thing.")
-    story.screen(scene.sign_up("Eve").is_refused("NotFound", "assignMember", **wanted)["message"])
+    story.tell("Cleo, who belongs to neither side, is told that there is no such thing.")
+    cleo = scene.sign_up("Cleo")
+    story.screen(cleo.is_refused("NotFound", "assignMember", **wanted)["message"])
     story.tell("Ada means to narrow Ben to Auditor, a role that Maple Street has not turned on.")
     refused = ada.is_refused("InvalidInput", "assignMember", "field", **wanted, cap=["auditor"])
     story.same("the field that does not fit", refused["field"], "cap.0")
@@ -46,7 +50,7 @@ def people(scene: Scene, company: Company, maple: Practice, engagement: dict[str
     can = _holds_biller(maple, company.member)
     story.screen("Ben can: " + "; ".join(one["title"] for one in can))
     story.same("Ada's permissions", permissions_in(ada, maple), [])
-    return _wish(scene, company, maple, engagement)
+    return _wish(scene, company, maple, engagement), cleo
 
 
 def _assigns(company: Company, engagement: dict[str, Any], person: Person) -> dict[str, Any]:
@@ -90,12 +94,14 @@ def _wish(scene: Scene, company: Company, maple: Practice, engagement: dict[str,
     return declined
 
 
-def somebody_leaves(scene: Scene, company: Company, maple: Practice, engagement: dict[str, Any]) -> dict[str, Any]:
+def somebody_leaves(
+    scene: Scene, company: Company, maple: Practice, engagement: dict[str, Any], cleo: Person
+) -> dict[str, Any]:
     """Cleo, because Ben is needed in every chapter that follows."""
     story, ada = scene.story, company.agent.admin
     story.chapter("Somebody leaves")
     story.tell("Cleo joins the company. Ada assigns her to Maple Street, and she has a token ready to read out.")
-    cleo = join(scene, company.agent, "Cleo")
+    join(company.agent, cleo)
     _assigns(company, engagement, cleo)
     _holds_biller(maple, cleo)
     token = issue(cleo, company.agent.id)

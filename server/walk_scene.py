@@ -109,14 +109,12 @@ def hire(practice: Practice, person: Person, role: str) -> dict[str, Any]:
     return staff
 
 
-def join(scene: Scene, agent: Agent, name: str) -> Person:
-    """Somebody who signs up and then accepts the administrator's invitation to work for the agent."""
-    person = scene.sign_up(name)
-    typed = {"agentId": agent.id, "email": person.email, "name": name}
+def join(agent: Agent, person: Person) -> None:
+    """The administrator invites; the person, who is signed in, is handed the code and accepts."""
+    typed = {"agentId": agent.id, "email": person.email, "name": person.name}
     code = agent.admin.does("inviteMember", "code", **typed)["code"]
     member = person.does("acceptInvitation", "member { status }", code=code)["member"]
-    scene.story.same("the new member", member, {"status": "ACTIVE"})
-    return person
+    person.story.same("the new member", member, {"status": "ACTIVE"})
 
 
 def preview(practice: Practice, token: Token) -> dict[str, Any]:
