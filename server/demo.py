@@ -11,16 +11,18 @@ from uuid import UUID
 
 import strawberry
 
-from authz.actor import Access, Actor, Place
-from authz.decide import Seat
+from authz.actor import Place
 from authz.policy import Policy
 from models import User
 from models.connection import client
-from operations import agent, idempotency, member, practice, staff, stretching
-from operations.acceptance import accept_invitation
+from operations import agent, member, practice, staff, stretching
+from operations.acceptance import Accepted, accept_invitation
 from operations.invitation import Invited
 from schema.inputs import AddStaffInput, CreatePracticeInput, InviteMemberInput, RegisterAgentInput
 from schema.kinds import AgentKind, PracticeKind
+from server import demo_acting
+from server.demo_acting import Stage, access, once
+from server.demo_engagements import Agency, House, load_engagements
 
 PASSWORD = "demo-password"  # noqa: S105  (known on purpose, in development only)
 OPERATOR = "operator@sparekey.example"
@@ -75,11 +77,10 @@ async def load_demo(policy: Policy, now: datetime) -> bool:
     (row,) = await client().execute_query_dict("SELECT EXISTS (SELECT 1 FROM users) AS filled")
     if row["filled"]:
         return False
-    people = await _people(now)
-    for demo in PRACTICES:
-        await _practice(demo, people, policy, now)
-    for described in AGENTS:
-        await _agent(described, people, policy, now)
+    stage, people = Stage(policy, now), await _people(now)
+    houses = [await _practice(stage, demo, people) for demo in PRACTICES]
+    agencies = [await _agent(stage, described, people) for described in AGENTS]
+    await load_engagements(stage, houses, agencies)
     return True
 
 
@@ -100,32 +101,19 @@ def _name(email: str) -> str:
     return f"{person} {domain.split('.')[0]}".title()
 
 
-def _access(user: User, policy: Policy, now: datetime, permission: str, place: Place, *seats: Seat) -> Access:
-    """The proof that this person may, given that they sit on these seats at the place."""
-    at = dict.fromkeys(place.practices, seats)
-    agents = {place.agent: seats} if place.agent else {}
-    own = (Seat("user", frozenset({"account_holder"})), *(seats if place == Place() else ()))
-    actor = Actor(user.id, user.name, policy, now, reauthenticated_at=now, own=own, practices=at, agents=agents)
-    return actor.access(permission, place)
-
-
-def _once(access: Access) -> idempotency.Request:
-    return idempotency.Request(access.actor.user_id, access.now)
-
-
-async def _practice(demo: DemoPractice, people: dict[str, User], policy: Policy, now: datetime) -> None:
+async def _practice(stage: Stage, demo: DemoPractice, people: dict[str, User]) -> House:
     owner = people[f"owner@{demo.domain}"]
-    founding = _access(owner, policy, now, "practices.create", Place())
+    founding = access(stage, owner, "practices.create", Place())
     described = CreatePracticeInput(
         name=demo.name, kind=demo.kind, incorporated=demo.incorporated, group_tax_id=demo.group_tax_id
     )
-    practice_id = await practice.create_practice(founding, described, _once(founding))
-    place = Place(frozenset({practice_id}))
-    hiring = _access(owner, policy, now, "staff.add", place, Seat("staff", frozenset({"owner"})))
+    practice_id = await practice.create_practice(founding, described, once(founding))
+    hiring = access(stage, owner, "staff.add", Place(frozenset({practice_id})), demo_acting.OWNER)
     for role in STAFF:
         email = f"{role}@{demo.domain}"
-        invited = await staff.add_staff(hiring, _new_staff(practice_id, email, role), _once(hiring))
-        await _accept(people[email], policy, now, invited)
+        invited = await staff.add_staff(hiring, _new_staff(practice_id, email, role), once(hiring))
+        await _accept(stage, people[email], invited)
+    return House(practice_id, owner)
 
 
 def _new_staff(practice_id: UUID, email: str, role: str) -> AddStaffInput:
@@ -134,9 +122,9 @@ def _new_staff(practice_id: UUID, email: str, role: str) -> AddStaffInput:
     )
 
 
-async def _agent(demo: DemoAgent, people: dict[str, User], policy: Policy, now: datetime) -> None:
+async def _agent(stage: Stage, demo: DemoAgent, people: dict[str, User]) -> Agency:
     admin = people[demo.admin]
-    registering = _access(admin, policy, now, "agents.register", Place())
+    registering = access(stage, admin, "agents.register", Place())
     described = RegisterAgentInput(
         kind=demo.kind,
         legal_name=demo.legal_name,
@@ -145,20 +133,18 @@ async def _agent(demo: DemoAgent, people: dict[str, User], policy: Policy, now: 
         phone="+1 555 0100",
         email=demo.admin,
     )
-    agent_id = await agent.register_agent(registering, described, _once(registering))
-    vouching = _access(
-        people[OPERATOR], policy, now, "agents.verify", Place(), Seat("platform", frozenset({"operator"}))
-    )
-    await agent.verify_agent(vouching, agent_id, _once(vouching))
-    inviting = _access(
-        admin, policy, now, "members.invite", Place(agent=agent_id), Seat("member", frozenset({"agent_admin"}))
-    )
+    agent_id = await agent.register_agent(registering, described, once(registering))
+    vouching = access(stage, people[OPERATOR], "agents.verify", Place(), demo_acting.OPERATOR)
+    await agent.verify_agent(vouching, agent_id, once(vouching))
+    inviting = access(stage, admin, "members.invite", Place(agent=agent_id), demo_acting.ADMIN)
+    members = []
     for email in demo.members:
         typed = InviteMemberInput(agent_id=strawberry.ID(str(agent_id)), email=email, name=_name(email))
-        invited = await member.invite_member(inviting, agent_id, typed, _once(inviting))
-        await _accept(people[email], policy, now, invited)
+        invited = await member.invite_member(inviting, agent_id, typed, once(inviting))
+        members.append((await _accept(stage, people[email], invited)).member_id)
+    return Agency(agent_id, admin, [key for key in members if key])
 
 
-async def _accept(user: User, policy: Policy, now: datetime, invited: Invited) -> None:
-    accepting = _access(user, policy, now, "account.invitations.accept", Place())
-    await accept_invitation(accepting, invited.code, _once(accepting))
+async def _accept(stage: Stage, user: User, invited: Invited) -> Accepted:
+    accepting = access(stage, user, "account.invitations.accept", Place())
+    return await accept_invitation(accepting, invited.code, once(accepting))

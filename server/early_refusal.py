@@ -35,7 +35,7 @@ class EarlyRefusal:
 
     def answer(self, received: bytes) -> bytes | None:
         """The whole answer to what was received, or None if it has to go the long way."""
-        if not self._room.is_closed or not received.startswith(ASKED) or admission.REVOCATION in received:
+        if not self._room.is_closed or not received.startswith(ASKED) or admission.takes_away(received):
             return None
         head, _, body = received.partition(b"\r\n\r\n")
         head = head.lower()

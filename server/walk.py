@@ -10,7 +10,18 @@ import time
 
 import click
 
-from server import walk_agreement, walk_codes, walk_connecting, walk_group, walk_rules, walk_working
+from server import (
+    walk_agreement,
+    walk_codes,
+    walk_connecting,
+    walk_group,
+    walk_history,
+    walk_leaving,
+    walk_people,
+    walk_rules,
+    walk_time,
+    walk_working,
+)
 from server.walk_scene import Scene
 from server.walk_story import Story, Surprise
 
@@ -37,6 +48,9 @@ def _chapters(scene: Scene, operator_email: str, operator_password: str) -> None
     maple, billing = walk_connecting.first_connection(scene, company, token)
     billing = walk_connecting.roles_screen(scene, company, maple, billing)
     billing = walk_agreement.agreement(scene, company, maple, billing)
+    billing, cleo = walk_people.people(scene, company, maple, billing)
+    billing = walk_time.stop_and_go(scene, company, maple, billing)
+    billing = walk_people.somebody_leaves(scene, company, maple, billing, cleo)
     desk = walk_working.front_office(scene, operator, maple)
     walk_working.record(scene, desk)
     walk_working.red_button(scene, desk)
@@ -48,4 +62,6 @@ def _chapters(scene: Scene, operator_email: str, operator_password: str) -> None
     walk_rules.wrong_people(scene, maple, desk, company, billing, northside.owner)
     walk_rules.manager_role(scene, maple, desk)
     walk_rules.sent_twice(scene, company, maple, billing)
+    walk_leaving.company_leaves(scene, company, desk.harbour, maple, billing)
+    walk_history.another_day(scene, company, maple, billing, desk.agent)
     walk_rules.going_home(scene, operator)

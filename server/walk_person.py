@@ -30,7 +30,15 @@ MUTATIONS = {
     "requestAgreement": ("RequestAgreementInput", "EngagementSuccess"),
     "signAgreement": ("SignAgreementInput", "EngagementSuccess"),
     "recordAgreement": ("RecordAgreementInput", "EngagementSuccess"),
+    "assignMember": ("AssignMemberInput", "EngagementSuccess"),
+    "requestRoles": ("RequestRolesInput", "EngagementSuccess"),
+    "suspendEngagement": ("SuspendEngagementInput", "EngagementSuccess"),
+    "resumeEngagement": ("EngagementVersionInput", "EngagementSuccess"),
+    "renewEngagement": ("RenewEngagementInput", "EngagementSuccess"),
+    "decideReview": ("DecideReviewInput", "EngagementSuccess"),
+    "departMember": ("MemberInput", "MemberSuccess"),
     "revokeAgent": ("RevokeAgentInput", "RevokeAgentSuccess"),
+    "leavePractice": ("LeavePracticeInput", "RevokeAgentSuccess"),
 }
 # Shorter than the five seconds after which servers usually close an idle connection: a request must not meet that.
 _LIMITS = httpx2.Limits(keepalive_expiry=2)
@@ -46,11 +54,18 @@ class Person:
         self.http = httpx2.Client(verify=_tls(), trust_env=False, timeout=30, limits=_LIMITS)
 
     def post(self, document: str, **variables: Any) -> httpx2.Response:
+        return self._send("POST", self.url, json={"query": document, "variables": variables})
+
+    def get(self, path: str) -> bytes:
+        """A page beside the API."""
+        return self._send("GET", self.url.removesuffix("/graphql") + path).content
+
+    def _send(self, method: str, url: str, **sent: Any) -> httpx2.Response:
         try:
-            return self.http.post(self.url, json={"query": document, "variables": variables})
+            return self.http.request(method, url, **sent)
         except (httpx2.TransportError, httpx2.InvalidURL, httpx2.UnsupportedProtocol) as failure:
             reason = f"{type(failure).__name__}: {failure}"
-            raise Surprise("the server's address", f"an answer from {self.url}", reason) from None
+            raise Surprise("the server's address", f"an answer from {url}", reason) from None
 
     def ask(self, document: str, **variables: Any) -> Any:
         """The value of the operation's only root field."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from server import walk_people
 from server.walk_audit import read_record
 from server.walk_connecting import Company, show_engagement
 from server.walk_person import Person
@@ -24,9 +25,7 @@ from server.walk_token import issue, token_now
 from server.walk_working import RECEIPT, Desk
 
 MAPLE_RECORD = (
-    "practice.created",
-    *("engagement.started", "engagement.roles_set"),  # Bright Billing, Biller
-    *("agreement.requested", "agreement.signed", "agreement.recorded"),
+    *walk_people.RECORD,
     *("engagement.started", "engagement.roles_set"),  # Dana, Scheduler
     *("staff.invited", "staff.added", "staff.invited", "staff.added"),  # Sam and Max
     *("engagement.roles_set", "engagement.roles_set"),  # Dana, Manager: granted, confirmed

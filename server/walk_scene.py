@@ -109,6 +109,14 @@ def hire(practice: Practice, person: Person, role: str) -> dict[str, Any]:
     return staff
 
 
+def join(agent: Agent, person: Person) -> None:
+    """The administrator invites; the person, who is signed in, is handed the code and accepts."""
+    typed = {"agentId": agent.id, "email": person.email, "name": person.name}
+    code = agent.admin.does("inviteMember", "code", **typed)["code"]
+    member = person.does("acceptInvitation", "member { status }", code=code)["member"]
+    person.story.same("the new member", member, {"status": "ACTIVE"})
+
+
 def preview(practice: Practice, token: Token) -> dict[str, Any]:
     selection = f"agent {{ {CARD} }} advice {{ code message nextStep trainingRequired overrideWith }}"
     return practice.owner.does("previewToken", selection, practiceId=practice.id, **token.typed)

@@ -35,6 +35,8 @@ def test_a_whole_request_is_refused_while_the_room_is_closed_and_counted() -> No
     [
         posted(b'{"query": "mutation { revokeAgent }"}'),
         posted(b'{"operationName": "RevokeAgent", "documentId": "0"}'),
+        posted(b'{"query": "mutation { leavePractice }"}'),
+        posted(b'{"operationName": "DepartMember", "documentId": "0"}'),
         posted().replace(b"/graphql", b"/access/v1/evaluation"),
         posted().replace(b"POST", b"GET"),
         posted().replace(b"HTTP/1.1", b"HTTP/1.0"),

@@ -15,7 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 import limits
 from models import deadline
 from resolvers.execution import RequestFacts
-from server.admission import Admission
+from resolvers.schema import schema
+from server.admission import Admission, is_urgent
 from server.metrics import Metrics
 from server.room import Room
 from tests.http_door import Context, open_context
@@ -23,6 +24,11 @@ from tests.sockets import QUERY, Caller, behind_uvicorn, callers, leave, open_do
 
 BUSY = b'{"errors":[{"message":"the service is busy; try again","extensions":{"code":"BUSY"}}]}'
 REVOKE = posted(orjson.dumps({"query": "mutation { revokeAgent { __typename } }"}))
+TAKING_AWAY = {
+    *("revokeAgent", "leavePractice", "suspendEngagement", "terminateAgreement"),  # an engagement's
+    *("departMember", "unassignMember", "removeStaff"),  # a person's
+    *("suspendAgent", "revokeApiKey"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +116,18 @@ async def test_health_is_answered_and_a_revocation_or_decision_finds_a_place_whe
         await hold.until(running=4)
         hold.free.set()
         assert await revocation.status() == 400  # the small schema has no such field; it was read and answered
+
+
+def test_everything_that_takes_access_away_is_urgent_and_nothing_else_is() -> None:
+    mutations = schema.graphql_schema.mutation_type
+    assert mutations
+    for name in mutations.fields:
+        typed = orjson.dumps({"query": f"mutation ($input: In!) {{ {name}(input: $input) {{ __typename }} }}"})
+        stored = orjson.dumps({"documentId": "0" * 64, "operationName": name[0].upper() + name[1:]})
+        urgent = name in TAKING_AWAY
+        assert [is_urgent({"path": "/graphql"}, body) for body in (typed, stored)] == [urgent, urgent], name
+    assert mutations.fields.keys() >= TAKING_AWAY
+    assert not is_urgent({"path": "/graphql"}, QUERY)
 
 
 async def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:

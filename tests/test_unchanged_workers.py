@@ -57,7 +57,7 @@ async def test_what_one_worker_changed_is_in_the_next_answer_of_the_other(own_ur
                 answered += 1
 
         askers = [asyncio.create_task(keep_asking()) for _ in range(3)]
-        key = next(found["id"] for found in (await owner.engagements(one)).values() if found["status"] != "ENDED")
+        key = next(found["id"] for found in (await owner.engagements(one)).values() if found["version"] == 1)
         for turn in range(ROUNDS):
             roles = [["scheduler"], ["biller", "scheduler"]][turn % 2]
             version = (await owner.engagements(other))[key]["version"]
@@ -79,8 +79,9 @@ async def elm_s_owner(url: str) -> Owner:
     session = await asyncpg.connect(url)
     try:
         (row,) = await session.fetch(
-            "SELECT t.user_id, t.practice_id, a.id AS agent_id FROM staff_members t, agents a"
-            " WHERE 'owner' = ANY (t.roles) AND a.kind = 'front_office_worker' LIMIT 1"
+            "SELECT t.user_id, t.practice_id, a.id AS agent_id FROM agents a, staff_members t"
+            " JOIN practices p ON p.id = t.practice_id AND p.name = 'Elm Street Therapy'"
+            " WHERE 'owner' = ANY (t.roles) AND a.kind = 'front_office_worker'"
         )
         await session.execute(
             "INSERT INTO engagements (id, practice_id, agent_id, purpose, started_at, started_by_id, expires_at)"

@@ -23,6 +23,8 @@ from tests.conftest import query
 
 CHECKOUT = Path(__file__).parent.parent
 SPAREKEY = [sys.executable, "-c", "from server.command import main; main()"]
+QUICK = "from pytest import MonkeyPatch; from tests.hashing import be_quick; be_quick(MonkeyPatch()); "
+SERVE = [sys.executable, "-c", f"{QUICK}from server.command import main; main()", "serve"]
 OPERATOR = ("operator@sparekey.example", "demo-password")
 
 
@@ -46,12 +48,13 @@ def answers(process: subprocess.Popen[bytes], url: str) -> bool:
 
 @contextmanager
 def serving(database_url: str, folder: Path) -> Iterator[str]:
-    """`sparekey serve` as a process of its own, in development, with demo accounts."""
+    """`sparekey serve` as a process of its own, in development, with demo accounts. Its hashes are quick: they were
+    most of the work of a walk, and are not what is tested here."""
     port = free_port()
     own = {name: value for name, value in os.environ.items() if not name.startswith("SPAREKEY_")}
     own |= {"PORT": str(port), "DATA_DIR": str(folder), "SPAREKEY_DATABASE_URL": database_url}
-    log, serve = folder / "log", [*SPAREKEY, "serve"]
-    with log.open("wb") as out, subprocess.Popen(serve, cwd=CHECKOUT, env=own, stdout=out, stderr=out) as process:
+    log = folder / "log"
+    with log.open("wb") as out, subprocess.Popen(SERVE, cwd=CHECKOUT, env=own, stdout=out, stderr=out) as process:
         try:
             assert answers(process, f"http://127.0.0.1:{port}"), log.read_text()
             yield f"http://127.0.0.1:{port}"
@@ -145,8 +148,11 @@ async def test_a_page_instead_of_a_graphql_answer_is_a_surprise(
     ("truth", "lie", "step"),
     [
         ('"AWAITING_AGREEMENT"', '"ACTIVE"', "She turns on Biller."),
-        ('"practice":null', '"practice":{"name":"Harbour Counselling"}', "Harriet ends the engagement"),
+        ('"SUSPENDED"', '"ACTIVE"', "Olivia has a question about a bill"),
+        ('"practice":null', '"practice":{"name":"Maple Street Therapy"}', "She leaves the company."),
+        ('"REVOKED_BY_PRACTICE"', '"LEFT_BY_AGENT"', "Harriet ends the engagement"),
         ('"LOCKED"', '"ISSUED"', "Ben sees that his token is LOCKED."),
+        ('"ACTIVE","roles":["biller"]', '"ACTIVE","roles":["biller","manager"]', "Who could submit claims"),
     ],
 )
 async def test_a_server_that_lies_about_one_thing_is_caught_at_that_step(
