@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+import asyncpg
 import click
 
 from models.connection import connect, disconnect
@@ -18,6 +19,7 @@ from server.reload import unreachable
 from server.settings import PEPPER_BYTES, SettingsInvalid, from_environment
 
 T = TypeVar("T")
+NOT_UP_TO_DATE = "the database is not up to date; start the server once"
 
 
 def with_database(work: Callable[[], Awaitable[T]]) -> T:
@@ -44,10 +46,12 @@ async def _connected(url: str, work: Callable[[], Awaitable[T]]) -> T:
     try:
         await connect(url, minsize=1, maxsize=2, statement_seconds=60, acting=SERVICE)
         if not await is_current():
-            raise click.ClickException("the database is not up to date; start the server once")
+            raise click.ClickException(NOT_UP_TO_DATE)
         return await work()
     except click.ClickException:
         raise
+    except asyncpg.InvalidAuthorizationSpecificationError:  # a new database: the migrations make the role
+        raise click.ClickException(NOT_UP_TO_DATE) from None
     except Exception as fault:
         if unreachable(fault):
             raise click.ClickException("the database does not answer; see SPAREKEY_DATABASE_URL") from None

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from click.testing import CliRunner
 
 from server import embedded, postmaster
+from server.command import main
+from server.database import NOT_UP_TO_DATE
 from server.embedded import Embedded, EmbeddedUnavailable
 from tests.conftest import query
 
@@ -212,3 +215,9 @@ def test_a_cluster_that_cannot_start_shows_postgresqls_own_words() -> None:
         broken.start()
     broken.stop()
     shutil.rmtree(folder)
+
+
+def test_a_command_on_a_new_database_says_to_start_the_server_once(cluster: Path) -> None:
+    own = {"DATA_DIR": str(cluster), "SPAREKEY_DATABASE_URL": "", "SPAREKEY_MODE": "development"}
+    ran = CliRunner().invoke(main, ["policy", "plan"], env=own)
+    assert (ran.exit_code, ran.output) == (1, f"Error: {NOT_UP_TO_DATE}\n")
