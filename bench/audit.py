@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
 
-from bench import results
-from models import connection, migrate
+from bench import database, results
 from models.cursors import read_transaction
-from models.tenancy import SERVICE
 from operations.record import EVENT_COLUMNS, GENESIS, canonical, event_hash
 from resolvers.audit_chain import BATCH, verify_stored
 from resolvers.audit_rows import AS_TEXT, event
-from server.embedded import Embedded
 
 EVENTS, ROUNDS, PIECE = 1_000_000, 3, 20_000
 BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -59,27 +53,17 @@ READ = f"SELECT {AS_TEXT} FROM audit_events WHERE chain_id = $1 ORDER BY sequenc
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="sparekey-bench-") as folder:
-        os.chmod(folder, 0o755)  # noqa: S103  (the embedded PostgreSQL of a root shell runs as another account)
-        embedded = Embedded(Path(folder))
-        embedded.start()
-        try:
-            table = asyncio.run(_measure(embedded.url))
-            results.keep("audit", table, ("asyncpg", "orjson"), (results.postgresql(embedded.url),))
-        finally:
-            embedded.stop()
+    with database.new() as embedded:
+        table = asyncio.run(_measure(embedded.url))
+        results.keep("audit", table, ("asyncpg", "orjson"), (results.postgresql(embedded.url),))
 
 
 async def _measure(url: str) -> list[str]:
-    await connection.connect(url, statement_seconds=60, acting=SERVICE)
-    try:
-        await migrate.migrate()
+    async with database.migrated(url):
         await _fill(url)
         ready = await _ready()
         works: tuple[Work, ...] = (_verify, lambda: _read_and_hash(ready))
         rounds = [[await _seconds(work) for work in works] for _ in range(ROUNDS)]
-    finally:
-        await connection.disconnect()
     return list(_table(rounds))
 
 

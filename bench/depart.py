@@ -7,9 +7,7 @@ snapshot, nobody told. What one writes first goes from practice to practice and 
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -22,7 +20,7 @@ from authz.actor import Access, Actor, Place
 from authz.decide import Seat
 from authz.load import load
 from authz.policy import Policy
-from bench import results
+from bench import database, results
 from models import connection, migrate
 from models.connection import Connection
 from models.tenancy import SERVICE, Acting, acting_for
@@ -83,15 +81,9 @@ WORKS_IN = "SELECT engagement_id FROM assignments WHERE member_id = $1 AND remov
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="sparekey-bench-") as folder:
-        os.chmod(folder, 0o755)  # noqa: S103  (the embedded PostgreSQL of a root shell runs as another account)
-        embedded = Embedded(Path(folder))
-        embedded.start()
-        try:
-            table = asyncio.run(_measure(embedded))
-            results.keep("depart", table, ("asyncpg",), (results.postgresql(embedded.url),))
-        finally:
-            embedded.stop()
+    with database.new() as embedded:
+        table = asyncio.run(_measure(embedded))
+        results.keep("depart", table, ("asyncpg",), (results.postgresql(embedded.url),))
 
 
 async def _measure(embedded: Embedded) -> list[str]:

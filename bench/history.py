@@ -7,9 +7,7 @@ order of the chain, and the last of each engagement kept. Both then derive the s
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,13 +21,10 @@ from authz.agreement import AgreementFacts
 from authz.life import Facts, Grant
 from authz.load import load
 from authz.policy import Policy
-from bench import results
-from models import connection, migrate
+from bench import database, results
 from models.connection import read
-from models.tenancy import SERVICE
 from operations.snapshot import restored, snapshot
 from resolvers.history import rebuilt
-from server.embedded import Embedded
 
 POLICIES = Path(__file__).resolve().parent.parent / "policies"
 EVENTS, ENGAGEMENTS, ROUNDS = 100_000, 1_000, 5
@@ -49,26 +44,16 @@ FIRST_TRY = "SELECT engagement_id, snapshot FROM audit_events WHERE chain_id = $
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="sparekey-bench-") as folder:
-        os.chmod(folder, 0o755)  # noqa: S103  (the embedded PostgreSQL of a root shell runs as another account)
-        embedded = Embedded(Path(folder))
-        embedded.start()
-        try:
-            table = asyncio.run(_measure(embedded.url))
-            results.keep("history", table, ("asyncpg",), (results.postgresql(embedded.url),))
-        finally:
-            embedded.stop()
+    with database.new() as embedded:
+        table = asyncio.run(_measure(embedded.url))
+        results.keep("history", table, ("asyncpg",), (results.postgresql(embedded.url),))
 
 
 async def _measure(url: str) -> list[str]:
-    await connection.connect(url, statement_seconds=60, acting=SERVICE)
-    try:
-        await migrate.migrate()
+    async with database.migrated(url):
         await _fill(url)
         policy = load(POLICIES)
         rounds = [[await _ours(policy), await _first_try()] for _ in range(ROUNDS)]
-    finally:
-        await connection.disconnect()
     return list(_table(rounds))
 
 

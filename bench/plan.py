@@ -7,9 +7,7 @@ with the statement that one writes first: the roles and the agreement of each en
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -20,13 +18,10 @@ import asyncpg
 
 from authz.load import load
 from authz.policy import Policy
-from bench import results
-from models import connection, migrate
+from bench import database, results
 from models.connection import client
-from models.tenancy import SERVICE
 from operations.policy_holders import Holders
 from operations.policy_planning import make_plan
-from server.embedded import Embedded
 
 POLICIES = Path(__file__).resolve().parent.parent / "policies"
 ENGAGEMENTS, PRACTICES, AGENTS, ROUNDS = 1_000_000, 50_000, 1_000, 5
@@ -89,29 +84,19 @@ GROUP BY 1, 2, 3
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="sparekey-bench-") as folder:
-        os.chmod(folder, 0o755)  # noqa: S103  (the embedded PostgreSQL of a root shell runs as another account)
-        embedded = Embedded(Path(folder))
-        embedded.start()
-        try:
-            table = asyncio.run(_measure(embedded.url))
-            results.keep("plan", table, ("asyncpg",), (results.postgresql(embedded.url),))
-        finally:
-            embedded.stop()
+    with database.new() as embedded:
+        table = asyncio.run(_measure(embedded.url))
+        results.keep("plan", table, ("asyncpg",), (results.postgresql(embedded.url),))
 
 
 async def _measure(url: str) -> list[str]:
-    await connection.connect(url, statement_seconds=60, acting=SERVICE)
-    try:
-        await migrate.migrate()
+    async with database.migrated(url):
         await _fill(url)
         old = load(POLICIES)
         new = _without_recorded_payments(old)
         (row,) = await client().execute_query_dict("SELECT now() AS now")
         works = (_plan, _classes, _first_try)
         rounds = [[await _seconds(work, old, new, row["now"]) for work in works] for _ in range(ROUNDS)]
-    finally:
-        await connection.disconnect()
     return list(_table(rounds))
 
 
