@@ -36,20 +36,23 @@ class Meetings:
     def __init__(self, gate: asyncpg.Connection, watch: asyncpg.Connection) -> None:
         self.gate, self.watch = gate, watch
 
-    async def meet(self, practice: str, first: Awaitable[Any], second: Callable[[], Awaitable[Any]]) -> Met:
-        one = asyncio.ensure_future(first)
-        started = [one]
+    async def meet(
+        self, practice: str, first: Callable[[], Awaitable[Any]], second: Callable[[], Awaitable[Any]]
+    ) -> Met:
+        started: list[asyncio.Future[Any]] = []
         try:
             async with self.gate.transaction():
                 assert await self.gate.fetchrow(_HOLD_RECORD, practice) is not None
+                one = asyncio.ensure_future(first())
+                started.append(one)
                 inside = await self._waits(self.gate.get_server_pid(), one)
                 assert inside is not None, f"the first was done without writing into the record: {one.result()}"
                 other = asyncio.ensure_future(second())
                 started.append(other)
                 behind = await self._waits(inside["pid"], other)
-        finally:
-            await asyncio.wait(started)
-        return Met(one.result(), other.result(), behind and behind["query"])
+        finally:  # the gate is open again
+            await asyncio.gather(*started, return_exceptions=True)
+        return Met(one.result(), other.result(), behind["query"] if behind else None)
 
     async def _waits(self, pid: int, request: asyncio.Future[Any]) -> asyncpg.Record | None:
         """Who waits for this backend; nobody, if the request was answered."""

@@ -71,7 +71,9 @@ def drawn_act(draw: Any, scene: Scene) -> Act:
     admin = {"acme": "ada", "dana": "dana"}[life.agent]
     kind = draw(st.sampled_from(AGENT_ACTS))
     days, cap = draw(st.sampled_from((None, 10))), draw(st.sampled_from((None, frozenset({"biller"}))))
-    wish = frozenset() if kind != "ask for" else draw(st.sampled_from((frozenset({"biller"}), frozenset({"scheduler"}))))
+    wish = (
+        frozenset() if kind != "ask for" else draw(st.sampled_from((frozenset({"biller"}), frozenset({"scheduler"}))))
+    )
     return Act(kind, "ada" if kind == "depart" else admin, place=place, roles=wish, days=days, cap=cap)
 
 
