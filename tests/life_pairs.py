@@ -116,16 +116,24 @@ def all_pairs() -> Iterator[Pair]:
         yield from itertools.starmap(Pair, itertools.product([story], writing, acts))
 
 
-def a_third() -> list[Pair]:
-    """A fixed third, and more until every act is first, and second, with every kind of lock, and meets itself."""
+def some_pairs() -> list[Pair]:
+    """Those that begin with unlike locks, every fifth of the others, and more until every act is first, and second,
+    with every kind of lock, and meets itself."""
     pairs = list(all_pairs())
-    chosen = set(pairs[::3])
+    chosen = {pair for pair in pairs if pair.first in FIRST_LOCK and pair.second in FIRST_LOCK}
+    chosen.update([pair for pair in pairs if pair not in chosen][::5])
     met = set(itertools.chain.from_iterable(map(_kinds, chosen)))
     for pair in pairs:
         if missing := _kinds(pair) - met:
             met |= missing
             chosen.add(pair)
     return [pair for pair in pairs if pair in chosen]
+
+
+def crossing() -> list[Pair]:
+    """Those of them that begin with unlike locks, before the engagement's. The sweeper waits for no engagement."""
+    unlike = [pair for pair in all_pairs() if _first_lock(pair.first) != _first_lock(pair.second)]
+    return [pair for pair in unlike if pair.first != "sweep"]
 
 
 def _kinds(pair: Pair) -> set[tuple[str, str]]:

@@ -1,9 +1,9 @@
 """Two changes that meet at one engagement, in a known order, on two connections.
 
-The first one is let in and stopped inside its transaction: a third connection holds the end of the practice's record,
-which every change writes last. It has changed what it changes, holds its locks and has not committed when the second
-one sets out. Only when that one waits for the first (PostgreSQL says who waits for whom), or is done without waiting,
-may the first one go on.
+A third connection stands in the way of the first one. At the end of the practice's record, which every change writes
+last: then it has changed what it changes, holds its locks and has not committed when the second one sets out. Or at the
+engagement: then it holds only what it locks before. When the second one waits for it (PostgreSQL says who waits for
+whom), or was answered without waiting, the first may go on.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-_HOLD_RECORD = "SELECT FROM audit_heads WHERE chain_id::text = $1 FOR UPDATE"
+# Places to meet: what stands in the way, of the practice $1.
+RECORD = "SELECT FROM audit_heads WHERE chain_id::text = $1 FOR UPDATE"
+ENGAGEMENT = "SELECT FROM engagements WHERE practice_id::text = $1 FOR UPDATE"
+
 _WAITING_FOR = """
 SELECT pid, query FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND $1 = ANY (pg_blocking_pids(pid))
 """
 TRIES = 2000
+
+Ask = Callable[[], Awaitable[Any]]
 
 
 class Met(NamedTuple):
@@ -31,28 +36,25 @@ class Met(NamedTuple):
 
 
 class Meetings:
-    """`gate` holds the record and `watch` looks who waits, because a transaction goes on to see what it saw first."""
+    """`gate` stands in the way and `watch` looks who waits, because a transaction goes on to see what it saw first."""
 
     def __init__(self, gate: asyncpg.Connection, watch: asyncpg.Connection) -> None:
         self.gate, self.watch = gate, watch
 
-    async def meet(
-        self, practice: str, first: Callable[[], Awaitable[Any]], second: Callable[[], Awaitable[Any]]
-    ) -> Met:
+    async def meet(self, place: str, practice: str, first: Ask, second: Ask) -> Met:
         started: list[asyncio.Future[Any]] = []
         try:
             async with self.gate.transaction():
-                assert await self.gate.fetchrow(_HOLD_RECORD, practice) is not None
-                one = asyncio.ensure_future(first())
-                started.append(one)
-                inside = await self._waits(self.gate.get_server_pid(), one)
-                assert inside is not None, f"the first was done without writing into the record: {one.result()}"
-                other = asyncio.ensure_future(second())
-                started.append(other)
-                behind = await self._waits(inside["pid"], other)
-        finally:  # the gate is open again
+                assert await self.gate.fetchrow(place, practice) is not None
+                started.append(asyncio.ensure_future(first()))
+                inside = await self._waits(self.gate.get_server_pid(), started[0])
+                assert inside is not None, f"the first one met nobody: {started[0].result()}"
+                started.append(asyncio.ensure_future(second()))
+                behind = await self._waits(inside["pid"], started[1])
+        finally:  # nothing stands in the way any more
             await asyncio.gather(*started, return_exceptions=True)
-        return Met(one.result(), other.result(), behind["query"] if behind else None)
+        one, other = (each.result() for each in started)
+        return Met(one, other, behind["query"] if behind else None)
 
     async def _waits(self, pid: int, request: asyncio.Future[Any]) -> asyncpg.Record | None:
         """Who waits for this backend; nobody, if the request was answered."""
