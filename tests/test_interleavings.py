@@ -9,38 +9,23 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
-from _pytest.mark import ParameterSet
 
 from authz.load import load
 from models import unit_of_work
 from models.asyncpg_client import AsyncpgClient
 from operations.snapshot import snapshots
 from tests.conftest import Eraser
-from tests.keeping import Restorer
-from tests.life_acts import Act
 from tests.life_model import PROBES, Life, Scene
-from tests.life_pairs import (
-    FIRST_LOCK,
-    STORIES,
-    Pair,
-    acts_in,
-    all_pairs,
-    crossing,
-    play,
-    scene_of,
-    some_pairs,
-)
+from tests.life_pairs import FIRST_LOCK, STORIES, Pair, acts_in, all_pairs, crossing, play, some_pairs
 from tests.life_stage import Stage, build_stage
+from tests.life_theatre import Theatre, events_of, prepared
 from tests.meeting import ENGAGEMENT, RECORD, Meetings, Met
 from tests.stored import chains_hold, events, rows
-from tests.town import POLICIES, START
+from tests.town import POLICIES
 
 ALL = os.environ.get("PAIRS") == "all"
 PAIRS = list(all_pairs()) if ALL else some_pairs()
@@ -74,44 +59,6 @@ FROM change_heads h
 CAN = "query ($elm: ID!) { viewer { permissions(practiceId: $elm) } }"
 
 
-@dataclass
-class Prepared:
-    """`earlier`: how many events the record had before the story began."""
-
-    scene: Scene
-    keys: list[str]
-    earlier: int
-    restore: Restorer
-
-
-@dataclass
-class Theatre:
-    """A stage with every scene on it as it was when its story had been told."""
-
-    stage: Stage
-    meetings: Meetings
-    prepared: dict[str, Prepared]
-
-    async def show(self, story: str) -> Scene:
-        found, stage = self.prepared[story], self.stage
-        await stage.town.remembered.uses.close()
-        await found.restore()
-        stage.town.remembered.changes.anything_may_have()
-        stage.keys = list(found.keys)
-        stage.town.clock.now = found.scene.now
-        return found.scene
-
-    async def meet(self, pair: Pair, place: str) -> Met:
-        """The sweeper answers how many events it told."""
-        scene, acts = self.prepared[pair.scene].scene, acts_in(self.prepared[pair.scene].scene)
-
-        async def do(what: Act) -> int:
-            return await (self.stage.sweep() if what.kind == "sweep" else self.stage.do(what, scene))
-
-        asks = [partial(do, acts[name]) for name in (pair.first, pair.second)]
-        return await self.meetings.meet(place, self.stage.houses["elm"].id, *asks)
-
-
 @pytest.fixture(scope="session")
 async def theatre(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> AsyncIterator[Theatre]:
     await eraser()
@@ -123,27 +70,11 @@ async def theatre(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> Asy
             return opened
 
         stage = await build_stage(await session(), load(POLICIES))
-        prepared = {story: await _prepared(stage, story, await session()) for story in STORIES}
-        yield Theatre(stage, Meetings(await session(), await session()), prepared)
+        scenes = {story: await prepared(stage, story, await session()) for story in STORIES}
+        yield Theatre(stage, Meetings(await session(), await session()), scenes)
         for visitor in stage.town.clients:
             await visitor.http.aclose()
         await stage.town.remembered.close()
-
-
-async def _prepared(stage: Stage, story: str, session: asyncpg.Connection) -> Prepared:
-    """Told on the stage once, and kept."""
-    await stage.begin(START)
-    scene = Scene(START)
-    for step in STORIES[story]:
-        if isinstance(step, int):
-            await stage.set_clock(stage.town.clock.now + timedelta(days=step))
-        else:
-            assert await stage.do(step, scene), step
-            scene, _ = play(scene, step)
-    await stage.town.remembered.uses.close()
-    restore = Restorer(session, stage.restore.tables)
-    await restore.keep()
-    return Prepared(scene_of(story), stage.keys, await stage.events() - _events(scene), restore)
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +83,7 @@ def nothing_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unit_of_work, "RETRIES", 0)
 
 
-def named(pairs: Iterable[Pair]) -> list[ParameterSet]:
+def named(pairs: Iterable[Pair]) -> list[Any]:
     return [pytest.param(pair, id=": ".join(pair)) for pair in pairs]
 
 
@@ -167,7 +98,7 @@ async def test_of_two_that_meet_the_second_comes_after_the_first(
         return
     middle, _ = play(scene, acts_in(scene)[pair.first])
     end = await _came(theatre, pair.scene, (pair.first, met.first), (pair.second, met.second))
-    assert met.waited_at is not None or _events(end) == _events(middle), "it waits for its turn to write"
+    assert met.waited_at is not None or events_of(end) == events_of(middle), "it waits for its turn to write"
     assert "audit_heads" not in (met.waited_at or ""), "it waits before it reads what it changes"
 
 
@@ -202,7 +133,7 @@ async def _came(theatre: Theatre, story: str, *answers: tuple[str, int]) -> Scen
         scene, expected = play(scene, acts[name])
         assert answer == expected, name
     await _is(theatre.stage, scene)
-    assert await theatre.stage.events() == found.earlier + _events(scene)
+    assert await theatre.stage.events() == found.earlier + events_of(scene)
     await _the_record_is_whole(scene)
     return scene
 
@@ -235,10 +166,6 @@ def _as_stored(life: Life, ben: str) -> dict[str, Any]:
         "open_reviews": 1,
         "receipts": int(life.receipt),
     }
-
-
-def _events(scene: Scene) -> int:
-    return sum(scene.events.values())
 
 
 async def _the_record_is_whole(scene: Scene) -> None:
