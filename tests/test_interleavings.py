@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -25,7 +26,7 @@ from tests.life_stage import Stage, build_stage
 from tests.life_theatre import Theatre, events_of, prepared
 from tests.meeting import ENGAGEMENT, RECORD, Meetings, Met
 from tests.stored import chains_hold, events, rows
-from tests.town import POLICIES
+from tests.town import POLICIES, Agency, House, Town
 
 ALL = os.environ.get("PAIRS") == "all"
 PAIRS = list(all_pairs()) if ALL else some_pairs()
@@ -177,3 +178,23 @@ async def _the_record_is_whole(scene: Scene) -> None:
     shown = await unit_of_work.unit_of_work(lambda connection: snapshots(connection, list(last)))
     for key, life in zip(sorted(last), scene.lives, strict=True):
         assert life.over(scene.now) or last[key] == shown[key]
+
+
+@pytest.mark.parametrize("revoked_first", [True, False])
+async def test_an_agent_that_comes_again_while_its_lapsed_work_is_revoked_does_not_wait_in_a_circle(
+    town: Town, elm_street: House, acme: Agency, database_url: str, quick_hash: None, revoked_first: bool
+) -> None:
+    """Both need the engagement and the token, because the token is for the client whose work is revoked."""
+    token = await acme.issue(externalRef="client 7")
+    lapsed = (await elm_street.owner.connect(elm_street, *token, acme))["engagement"]
+    town.clock.advance(days=396)
+    owner, acme.admin = await town.person(elm_street.owner.email), await town.person(acme.admin.email)
+    token = await acme.issue(externalRef="client 7")
+    asks = [partial(owner.revoke, lapsed), partial(owner.connect, elm_street, *token, acme)]
+    gate, watch = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    met = await Meetings(gate, watch).meet(ENGAGEMENT, elm_street.id, *(asks if revoked_first else reversed(asks)))
+    await gate.close()
+    await watch.close()
+    other = "TokenRejected" if revoked_first else "ConnectAgentSuccess"
+    assert {met.first["__typename"], met.second["__typename"]} == {"RevokeAgentSuccess", other}
+    assert await chains_hold() > 0
