@@ -9,7 +9,8 @@ whom), or was answered without waiting, the first may go on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -64,3 +65,12 @@ class Meetings:
                 return found
             await asyncio.sleep(0.001)
         raise AssertionError("the request was neither answered nor stopped by the other one's lock")
+
+
+@asynccontextmanager
+async def meetings(database_url: str) -> AsyncIterator[Meetings]:
+    async with AsyncExitStack() as stack:
+        sessions = [await asyncpg.connect(database_url) for _ in range(2)]
+        for session in sessions:
+            stack.push_async_callback(session.close)
+        yield Meetings(*sessions)

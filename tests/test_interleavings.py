@@ -24,7 +24,7 @@ from tests.life_model import PROBES, Life, Scene
 from tests.life_pairs import FIRST_LOCK, STORIES, Pair, acts_in, all_pairs, crossing, play, some_pairs
 from tests.life_stage import Stage, build_stage
 from tests.life_theatre import Theatre, events_of, prepared
-from tests.meeting import ENGAGEMENT, RECORD, Meetings, Met
+from tests.meeting import ENGAGEMENT, RECORD, Met, meetings
 from tests.stored import chains_hold, events, rows
 from tests.town import POLICIES, Agency, House, Town
 
@@ -72,7 +72,7 @@ async def theatre(pool: AsyncpgClient, eraser: Eraser, database_url: str) -> Asy
 
         stage = await build_stage(await session(), load(POLICIES))
         scenes = {story: await prepared(stage, story, await session()) for story in STORIES}
-        yield Theatre(stage, Meetings(await session(), await session()), scenes)
+        yield Theatre(stage, await stack.enter_async_context(meetings(database_url)), scenes)
         for visitor in stage.town.clients:
             await visitor.http.aclose()
         await stage.town.remembered.close()
@@ -191,10 +191,8 @@ async def test_an_agent_that_comes_again_while_its_lapsed_work_is_revoked_does_n
     owner, acme.admin = await town.person(elm_street.owner.email), await town.person(acme.admin.email)
     token = await acme.issue(externalRef="client 7")
     asks = [partial(owner.revoke, lapsed), partial(owner.connect, elm_street, *token, acme)]
-    gate, watch = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
-    met = await Meetings(gate, watch).meet(ENGAGEMENT, elm_street.id, *(asks if revoked_first else reversed(asks)))
-    await gate.close()
-    await watch.close()
+    async with meetings(database_url) as here:
+        met = await here.meet(ENGAGEMENT, elm_street.id, *(asks if revoked_first else reversed(asks)))
     other = "TokenRejected" if revoked_first else "ConnectAgentSuccess"
     assert {met.first["__typename"], met.second["__typename"]} == {"RevokeAgentSuccess", other}
     assert await chains_hold() > 0
