@@ -37,7 +37,8 @@ fuzz: $(TEST_STAMP) ## throw EXAMPLES= (10000) made-up requests, messages, docum
 		tests/test_policy_fuzz.py $(ARGS)
 
 prove: $(TEST_STAMP) ## the life of engagements at length: LIVES= made-up lives (2000), KILLS= kills of a server (12)
-	@LIVES=$(or $(LIVES),2000) KILLS=$(or $(KILLS),12) $(BIN)/pytest tests/test_lives.py tests/test_killed.py $(ARGS)
+	@LIVES=$(or $(LIVES),2000) KILLS=$(or $(KILLS),12) PAIRS=all $(BIN)/pytest tests/test_lives.py tests/test_killed.py \
+		tests/test_interleavings.py $(ARGS)
 
 check: $(TEST_STAMP) ## lint, types, policies and the committed snapshots
 	@echo "make: lint"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from models.tenancy import SERVICE, acting_for
 from models.unit_of_work import unit_of_work
 from operations.engagement_change import all_happened, happened
 from operations.idempotency import Answer, Request, once
-from operations.lapse import close_lapsed
+from operations.lapse import close_lapsed, hold_lapsed
 from operations.record import About, Event, who
 from operations.redeem import Token, verified_token
 from operations.renewal import chosen_end
@@ -119,9 +119,10 @@ async def _connect(
     expires_at: datetime,
 ) -> Answer:
     agent = await _agent_to_connect(connection, access, token, override=bool(typed.not_my_employee))
+    lapsed = await hold_lapsed(connection, access.place.practice, agent["id"], access.policy, access.now)
     if not await connection.execute_query_dict(_CONSUME, [token["id"], access.now]):
         raise TokenRejected
-    await _close_lapsed(connection, access, agent["id"])
+    await _close(connection, access, lapsed)
     engagement_id = await _start(connection, access, agent, typed.purpose.value, token["external_ref"], expires_at)
     await open_review(connection, engagement_id, access.now)
     await connection.execute_query_dict(_LINK, [token["id"], engagement_id])
@@ -147,12 +148,11 @@ async def _agent_to_connect(
     return agents[0]
 
 
-async def _close_lapsed(connection: Connection, access: Access, agent_id: UUID) -> None:
+async def _close(connection: Connection, access: Access, lapsed: Sequence[UUID]) -> None:
     """An engagement whose grace is over has ended; writing that down frees the pair for a new one."""
-    standing = await connection.execute_query_dict(_STANDING, [access.place.practice, agent_id])
-    ids = [row["id"] for row in standing]
-    ended = await close_lapsed(connection, ids, access.policy, access.now, lambda about: who(access, about))
-    await all_happened(connection, ended)
+    if lapsed:
+        ended = await close_lapsed(connection, lapsed, access.policy, access.now, lambda about: who(access, about))
+        await all_happened(connection, ended)
 
 
 async def _start(

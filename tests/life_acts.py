@@ -94,9 +94,10 @@ def _set_roles(scene: Scene, what: Act) -> Outcome:
     kept = {each for each in life.grants if each.role in what.roles and each.until == what.until}
     new = {Grant(role, what.until, owner or role != "manager") for role in what.roles - {each.role for each in kept}}
     grants = frozenset({replace(each, confirmed=each.confirmed or owner) for each in kept} | new)
-    if grants == life.grants:
+    if grants == life.grants and not life.wish:
         return scene, NOTHING
-    return scene.put(what.place, replace(life, grants=grants, reviewed=scene.now)), DONE
+    answered = replace(life, grants=grants, reviewed=scene.now, wish=frozenset())
+    return scene.put(what.place, answered), DONE
 
 
 @_rule("confirm")
@@ -201,6 +202,16 @@ def _assign(scene: Scene, what: Act) -> Outcome:
     if assigned == life.assigned:
         return scene, NOTHING
     return scene.put(what.place, replace(life, assigned=assigned)), DONE
+
+
+@_rule("ask for")
+def _ask_for(scene: Scene, what: Act) -> Outcome:
+    life = _of_agent(scene, what)
+    if life is None or not what.roles or not what.roles <= OFFERED[life.agent]:
+        return scene, REFUSED
+    if what.roles == life.wish:
+        return scene, NOTHING
+    return scene.put(what.place, replace(life, wish=what.roles)), DONE
 
 
 @_rule("unassign")

@@ -61,6 +61,7 @@ class Life:
     ended: bool = False  # and written down
     receipt: bool = False
     reviews: int = 0  # decided
+    wish: frozenset[str] = frozenset()  # roles that the agent asks for
 
     def runs_out(self, now: datetime) -> datetime:
         end = self.expires

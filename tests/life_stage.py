@@ -96,6 +96,8 @@ class Stage:
         if what.kind in ("assign", "unassign"):
             cap = {"cap": None if what.cap is None else sorted(what.cap)} if what.kind == "assign" else {}
             return await _done(client, f"{what.kind}Member", **typed, memberId=self.members["ben"], **cap)
+        if what.kind == "ask for":
+            return await _done(client, "requestRoles", **typed, roles=sorted(what.roles), reason="for the audit")
         if what.kind == "keep":
             return await _done(client, "decideReview", reviewId=await self._review(what), decision="KEEP")
         if what.kind == "depart":

@@ -38,7 +38,7 @@ STAFF_ACTS = (
     *("set_roles", "set_roles", "set_roles", "confirm", "revoke", "suspend", "resume", "renew", "agree", "agree"),
     *("terminate", "keep"),
 )
-AGENT_ACTS = ("agree", "agree", "assign", "assign", "assign", "unassign", "leave", "depart")
+AGENT_ACTS = ("agree", "agree", "assign", "assign", "assign", "unassign", "ask for", "leave", "depart")
 
 # How far a life has come before chance takes over.
 BEGUN = (
@@ -80,7 +80,10 @@ def drawn_act(draw: Any, scene: Scene) -> Act:
     admin = {"acme": "ada", "dana": "dana"}[life.agent]
     kind = draw(st.sampled_from(AGENT_ACTS))
     days, cap = draw(st.sampled_from((None, 10))), draw(st.sampled_from((None, frozenset({"biller"}))))
-    return Act(kind, "ada" if kind == "depart" else admin, place=place, days=days, cap=cap)
+    wish = (
+        frozenset() if kind != "ask for" else draw(st.sampled_from((frozenset({"biller"}), frozenset({"scheduler"}))))
+    )
+    return Act(kind, "ada" if kind == "depart" else admin, place=place, roles=wish, days=days, cap=cap)
 
 
 def _by_staff(draw: Any, scene: Scene, place: int, who: str) -> Act:
