@@ -117,13 +117,14 @@ class Stage:
 
     async def _connect(self, client: Client, what: Act) -> bool:
         agent = self.agents[what.agent]
-        shown = "... on IssueTokenSuccess { code token { letters } }"
+        shown = "... on IssueTokenSuccess { code token { id letters } }"
         issued = await agent.admin.do("issueToken", shown, agentId=agent.id)
         if issued["__typename"] != "IssueTokenSuccess":
             return False
         house = self.houses[what.practice]
         made = await client.connect(house, issued["token"]["letters"], issued["code"], agent)
         if made["__typename"] != "ConnectAgentSuccess":
+            await agent.admin.do("cancelToken", "", tokenId=issued["token"]["id"])  # a member has five at most
             return False
         self.keys.append(made["engagement"]["id"])
         return True
