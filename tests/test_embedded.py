@@ -13,13 +13,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from click.testing import CliRunner
 
 from server import embedded, postmaster
-from server.command import main
 from server.database import NOT_UP_TO_DATE
 from server.embedded import Embedded, EmbeddedUnavailable
 from tests.conftest import query
+from tests.processes import SPAREKEY
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 USE = """
@@ -218,6 +217,6 @@ def test_a_cluster_that_cannot_start_shows_postgresqls_own_words() -> None:
 
 
 def test_a_command_on_a_new_database_says_to_start_the_server_once(cluster: Path) -> None:
-    own = {"DATA_DIR": str(cluster), "SPAREKEY_DATABASE_URL": "", "SPAREKEY_MODE": "development"}
-    ran = CliRunner().invoke(main, ["policy", "plan"], env=own)
-    assert (ran.exit_code, ran.output) == (1, f"Error: {NOT_UP_TO_DATE}\n")
+    own = {**os.environ, "DATA_DIR": str(cluster), "SPAREKEY_DATABASE_URL": "", "SPAREKEY_MODE": "development"}
+    ran = subprocess.run([*SPAREKEY, "policy", "plan"], cwd=CHECKOUT, env=own, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (1, f"Error: {NOT_UP_TO_DATE}\n")
