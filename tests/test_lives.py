@@ -29,7 +29,7 @@ from tests.stored import chains_hold, rows
 from tests.town import POLICIES, START
 
 LIVES = int(os.environ.get("LIVES", "100"))
-STEPS = 12
+STEPS = 8
 JUMPS = (
     *(timedelta(seconds=1), timedelta(hours=13), timedelta(days=1), timedelta(days=20), timedelta(days=31)),
     *(timedelta(days=61), timedelta(days=91), timedelta(days=200), timedelta(days=396)),
