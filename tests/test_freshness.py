@@ -117,8 +117,9 @@ async def test_pruning_leaves_nobody_behind_who_has_not_read(knower: Knower, oth
     await knower.freshness.confirm()
     knower.keep(("users.id", key))
     await other.execute("UPDATE users SET name = 'B' WHERE id = $1", key)
-    await freshness.prune(most=0)
-    assert [row["key"] for row in await other.fetch("SELECT key FROM row_changes")] == ["*"]
+    async with asyncio.timeout(20):
+        while [row["key"] for row in await other.fetch("SELECT key FROM row_changes")] != ["*"]:
+            await freshness.prune(most=0)  # again while a transaction of another test in this cluster may still see it
     assert not await knower.knows()
 
 

@@ -62,7 +62,8 @@ async def test_the_people_in_a_page_of_engagements_cost_what_those_in_one_cost(
 ) -> None:
     one, _ = await asked(people, database, PRACTICE, id=people.practice, n=1)
     many, nodes = await asked(people, database, PRACTICE, id=people.practice, n=MANY)
-    assert len(many) == len(one), "\n".join(sorted(many))
+    # People are asked for on two levels; in one engagement they may be the same, who were met already.
+    assert len(one) <= len(many) <= len(one) + 1, "\n".join(sorted(many))
     assert len(nodes) == MANY
     for node in nodes:
         assert len(node["assignments"]) in ((0,) if node["status"] == "ENDED" else (1, MANY))
