@@ -153,6 +153,8 @@ async def _both(stage: Stage, scene: Scene, one: Act, other: Act) -> Scene:
     """At once: afterwards it is as if one had come after the other."""
     if "connect" in (one.kind, other.kind):  # whose engagement is whose could not be told
         return await _one(stage, scene, one)
+    if one.kind == other.kind == "agree":  # what two propose at once, only the one who waits knows of the other
+        other = replace(other, days=one.days)
     before = await stage.events()
     told = list(await asyncio.gather(stage.do(one, scene), stage.do(other, scene)))
     seen, can, events = await stage.seen(), await stage.can(), await stage.events() - before
