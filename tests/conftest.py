@@ -28,7 +28,7 @@ from server.embedded import APPLICATION, Embedded
 from server.run import COLLECTED_AFTER
 from tests.callers import World
 from tests.canary import CANARY, Canary, Ear
-from tests.hashing import QUICK, be_quick, be_slow
+from tests.hashing import be_quick, be_slow
 from tests.keeping import Kept, keep
 from tests.policy_variants import variant
 from tests.policy_workers import Worker, serving
@@ -221,18 +221,6 @@ async def worker(own_url: str, tmp_path: Path) -> AsyncIterator[Worker]:
     """A server process in development over the policies in `tmp_path / "set"`."""
     async with serving(own_url, variant(tmp_path / "set"), tmp_path / "data") as found:
         yield found
-
-
-@pytest.fixture
-def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that sign in on their way: there the slow hash need not be slow."""
-    monkeypatch.setattr(stretching, "_PASSWORDS", QUICK)
-
-
-@pytest.fixture
-def quick_hash(quick_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that connect an agent first. Not beside `world`, whose token was made with the real one."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from tests.engaged import permissions_of
 from tests.stored import rows
 from tests.town import POLICIES, START, Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
 POLICY = load(POLICIES)
 TODAY = START.date()
 COMPANIES = ("billing_company", "practice_management_company", "gardener")

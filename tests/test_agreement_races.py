@@ -11,8 +11,6 @@ from tests.agreed import SHA, Parties, state_of
 from tests.stored import chains_hold, events, rows
 from tests.town import Agency, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
-
 
 @pytest.fixture
 async def parties(town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any]) -> Parties:

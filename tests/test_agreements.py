@@ -12,7 +12,6 @@ from tests.engaged import permissions_of
 from tests.stored import chains_hold, events, rows
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
 NOON = "2026-11-23T12:00:00Z"
 
 

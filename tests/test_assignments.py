@@ -15,8 +15,6 @@ from tests.members import assign, can, depart, unassign, version, works_in
 from tests.stored import chains_hold, events, rows
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 
 @pytest.fixture
 async def active(town: Town, elm_street: House, acme: Agency) -> dict[str, Any]:

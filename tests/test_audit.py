@@ -10,7 +10,6 @@ import asyncpg
 import orjson
 import pytest
 
-from operations import stretching
 from resolvers.schema import schema
 from tests.changes import ALL, WITH_A_KEY, connect_agent, create_practice, engaged, issue_token
 from tests.stored import as_owner, chains_hold, events, rows
@@ -28,12 +27,6 @@ query ($id: ID!) {
 """
 
 TO = ("", "SignIn", "Reauthentication")  # a challenge is no event: strangers could fill the record
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many tests connect an agent first: here the slow hash need not be slow."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
 async def as_a_whole() -> dict[str, list[dict[str, Any]]]:

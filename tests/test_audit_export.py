@@ -22,8 +22,6 @@ from tests.keys import made, program
 from tests.stored import events
 from tests.town import Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
-
 
 async def get(client: Client, practice: str, format: str = "jsonl", query: str = "", **headers: str) -> httpx2.Response:
     return await client.http.get(f"/practices/{practice}/audit.{format}{query}", headers=headers)

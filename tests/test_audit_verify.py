@@ -76,7 +76,6 @@ async def exported(chain: str) -> list[bytes]:
     return [json_lines([row]) for row in found]
 
 
-@pytest.mark.usefixtures("quick_hash")
 async def test_chains_of_everybody_are_whole_whatever_happened_in_them(town: Town) -> None:
     elm, acme = await town.practice("Zoë's Practice 🌳"), await town.agency()
     engagement = await town.engage(elm, acme)

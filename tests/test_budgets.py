@@ -14,12 +14,6 @@ GUESS = ("BCDF", "123456789018")  # the check digit is right
 DAY = 86_400
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of guesses: here the slow hash need not be slow."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
-
-
 async def guess(client: Client, house: House, times: int = 1) -> Any:
     """The last of so many wrong attempts: its code, or the seconds to wait."""
     for _ in range(times):

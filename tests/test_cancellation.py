@@ -12,7 +12,6 @@ import pytest
 from models import unit_of_work
 from models.asyncpg_client import AsyncpgClient
 from models.unit_of_work import settle
-from operations import stretching
 from operations.spelling import ALPHABET
 from tests.cancellation import CancelledAt, cancel_at_every_await
 from tests.conftest import all_given_back
@@ -20,12 +19,6 @@ from tests.stored import as_owner, chains_hold, copied, rows
 from tests.town import Agency, House, Town
 
 LETTERS = ("".join(letters) for letters in product(ALPHABET, repeat=4))
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of connections: here the slow hash need not be slow."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
 class Connecting:

@@ -27,7 +27,6 @@ from tests.stored import as_owner, rows
 from tests.test_unchanged import Asker
 from tests.town import Agency, House, Town, build
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
 FEED = """query ($agent: ID!, $after: String, $first: Int) {
     changes(agentId: $agent, after: $after, first: $first) {
         changes { cursor at type engagementId status externalRef } cursor more } }"""

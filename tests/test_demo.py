@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from server.demo import PASSWORD, accounts, load_demo
 from tests.stored import chains_hold
 from tests.town import Client, Town
-
-pytestmark = pytest.mark.usefixtures("quick_hash")
 
 MINE = """{ practices(first: 5) { nodes { name engagements(first: 5) { nodes {
     status agent { legalName } blockers { code } agreement { state }

@@ -22,8 +22,6 @@ from tests.town import Client, House, Town
 AUDIT = "query ($id: ID!) { practice(id: $id) { id auditEvents { nodes { type actor party summary after } } } }"
 STAFF = "query ($id: ID!) { practice(id: $id) { id staff { totalCount } } }"
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
-
 
 @pytest.fixture
 async def sam(town: Town, elm_street: House) -> Client:

@@ -26,7 +26,7 @@ from tests import odd_schema
 from tests.callers import World
 from tests.query_maker import Maker, flags
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 
 
 async def both_ways(
@@ -159,7 +159,9 @@ async def test_any_document_over_the_api_is_answered_as_by_the_library(
     chance = random.Random(len(caller))
     client = world.browser(caller)
     asked = failed = 0
-    for _ in range(EXAMPLES // 4):
+    for _ in range(EXAMPLES):
+        if asked > EXAMPLES // 4:  # of what is made up not all is valid
+            break
         text = Maker(api.graphql_schema, chance, api_arguments(world, chance), most=25).document(depth=5)
         document = parse(text)
         if validate(api.graphql_schema, document):
@@ -170,7 +172,7 @@ async def test_any_document_over_the_api_is_answered_as_by_the_library(
             contexts = [await world.town.context(client) for _ in range(2)]
             failed += await both_ways(api, document, compiled, variables, (contexts[0], contexts[1]))
             asked += 1
-    assert asked > EXAMPLES // 8
+    assert asked > EXAMPLES // 4
     assert failed < asked
 
 

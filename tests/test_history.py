@@ -11,8 +11,6 @@ from models import Agreement, Assignment, Engagement, PolicyActivation, RoleGran
 from tests.stored import as_owner
 from tests.town import Agency, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
-
 AS_OF = """
 query ($id: ID!, $at: DateTime!) {
   accessAsOf(practiceId: $id, at: $at) {

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from operations import idempotency, stretching
+from operations import idempotency
 from tests.changes import WITH_A_KEY, Change, add_staff, connect_agent, issue_token, set_roles
 from tests.stored import events, rows
 from tests.town import Town, wrong
@@ -37,10 +37,7 @@ async def test_a_repeated_request_gets_the_first_answer_and_has_no_second_effect
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-async def test_eight_twins_at_once_have_one_effect_and_one_answer(
-    town: Town, mutation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)  # the closer they come, the harder it is
+async def test_eight_twins_at_once_have_one_effect_and_one_answer(town: Town, mutation: str) -> None:
     change = await WITH_A_KEY[mutation](town)
     before = await recorded()
     answers = await asyncio.gather(*(send(mutation, change) for _ in range(8)))
@@ -71,7 +68,6 @@ async def test_twins_that_take_no_turns_have_one_effect_and_one_answer(
     town: Town, mutation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in three processes: the database alone decides."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
     monkeypatch.setattr(idempotency, "_turn", lambda request: nullcontext())
     change = await WITH_A_KEY[mutation](town)
     before = await recorded()

@@ -89,9 +89,7 @@ def named(pairs: Iterable[Pair]) -> list[Any]:
 
 
 @pytest.mark.parametrize("pair", named(PAIRS))
-async def test_of_two_that_meet_the_second_comes_after_the_first(
-    theatre: Theatre, quick_hash: None, pair: Pair
-) -> None:
+async def test_of_two_that_meet_the_second_comes_after_the_first(theatre: Theatre, pair: Pair) -> None:
     scene = await theatre.show(pair.scene)
     met = await theatre.meet(pair, RECORD)
     if pair.second == "sweep":
@@ -104,9 +102,7 @@ async def test_of_two_that_meet_the_second_comes_after_the_first(
 
 
 @pytest.mark.parametrize("pair", named(CROSSING))
-async def test_two_that_come_to_it_from_different_sides_do_not_wait_in_a_circle(
-    theatre: Theatre, quick_hash: None, pair: Pair
-) -> None:
+async def test_two_that_come_to_it_from_different_sides_do_not_wait_in_a_circle(theatre: Theatre, pair: Pair) -> None:
     await theatre.show(pair.scene)
     met = await theatre.meet(pair, ENGAGEMENT)
     if pair.second == "sweep":
@@ -183,7 +179,7 @@ async def _the_record_is_whole(scene: Scene) -> None:
 
 @pytest.mark.parametrize("revoked_first", [True, False])
 async def test_an_agent_that_comes_again_while_its_lapsed_work_is_revoked_does_not_wait_in_a_circle(
-    town: Town, elm_street: House, acme: Agency, database_url: str, quick_hash: None, revoked_first: bool
+    town: Town, elm_street: House, acme: Agency, database_url: str, revoked_first: bool
 ) -> None:
     """Both need the engagement and the token, because the token is for the client whose work is revoked."""
     token = await acme.issue(externalRef="client 7")

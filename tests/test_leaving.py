@@ -11,8 +11,6 @@ from tests.members import active, assign
 from tests.stored import chains_hold, events, rows
 from tests.town import RECEIPT, Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 SHOWN = "query ($id: ID!) { engagement(id: $id) { status endReason receipt { id by rolesRemoved duties auditHash } } }"
 PAGE = """query ($id: ID!) { practice(id: $id) { engagements(first: 5) { nodes { status receipt { id } } } } }"""
 

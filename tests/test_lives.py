@@ -30,7 +30,7 @@ from tests.stored import chains_hold, rows
 from tests.town import POLICIES, START
 
 LIVES = int(os.environ.get("LIVES", "100"))
-STEPS = 8
+STEPS = 12
 JUMPS = (
     *(timedelta(seconds=1), timedelta(hours=13), timedelta(days=1), timedelta(days=20), timedelta(days=31)),
     *(timedelta(days=61), timedelta(days=91), timedelta(days=200), timedelta(days=396)),
@@ -109,7 +109,7 @@ def _by_staff(draw: Any, scene: Scene, place: int, who: str) -> Act:
 )
 @given(data=st.data())
 async def test_whatever_happens_nobody_holds_what_the_model_does_not_give_them(
-    stage: Stage, quick_hash: None, data: st.DataObject
+    stage: Stage, data: st.DataObject
 ) -> None:
     scene = Scene(START)
     await stage.begin(scene.now)

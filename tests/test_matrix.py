@@ -13,13 +13,10 @@ from itertools import groupby
 from pathlib import Path
 
 import orjson
-import pytest
 
 from tests.asks import PERMISSIONS, ROOTS, Ask, all_asks, guarded_edges, ids_taken, outcome
 from tests.callers import CALLERS, World
 from tests.keeping import Kept
-
-pytestmark = pytest.mark.usefixtures("quick_passwords")
 
 PAGE = Path(__file__).parent / "snapshots" / "access.txt"
 ACCEPT = os.environ.get("SPAREKEY_ACCEPT") == "1"

@@ -15,7 +15,6 @@ from tests.agreed import Parties
 from tests.statements import noted
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
 LIST = """
 query ($id: ID!, $first: Int, $after: String) { clientOnboarding(agentId: $id, first: $first, after: $after) {
     totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor }

@@ -15,8 +15,6 @@ from tests.factors import ADDED, MINE, SIGNED_IN, asked, begin, enrolled, remove
 from tests.stored import events, rows
 from tests.town import Client, Town, build
 
-pytestmark = pytest.mark.usefixtures("quick_passwords")
-
 
 async def finish(client: Client, begun: Any, credential: Any, label: str = "Laptop") -> Any:
     return await client.do("finishPasskey", ADDED, challengeId=begun["challengeId"], credential=credential, label=label)

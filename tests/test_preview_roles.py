@@ -17,8 +17,6 @@ from tests.statements import noted
 from tests.stored import events, rows
 from tests.town import Agency, Client, House, Town, build
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 PREVIEW = """query ($id: ID!, $roles: [ID!]!, $tasks: [String!]) {
     previewRoles(engagementId: $id, roles: $roles, tasks: $tasks) {
         willBeAbleTo { key } willNotBeAbleTo { key } gained { key } lost { key }

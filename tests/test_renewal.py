@@ -9,7 +9,6 @@ from tests.stored import chains_hold, events, rows
 from tests.timed import at, look, renew
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
 SOONER, LATER = "2027-01-01T00:00:00Z", "2028-06-01T00:00:00Z"  # than the end that connecting gave
 
 

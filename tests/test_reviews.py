@@ -10,8 +10,6 @@ from tests.stored import chains_hold, events, rows
 from tests.timed import at, decide, look, renew, reviews
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 
 @pytest.fixture
 async def held(elm_street: House, engagement: dict[str, Any]) -> dict[str, Any]:

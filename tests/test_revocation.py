@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from models import Assignment
-from operations import stretching
 from tests.stored import events, rows
 from tests.town import Agency, Client, House, Town
 
@@ -16,12 +15,6 @@ DUTIES = [
     "The agent returns or destroys all protected health information it holds for the practice, copies included.",
     "Where that is not feasible, the agent protects it further and uses it for nothing else.",
 ]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test connects an agent first: here the slow hash need not be slow."""
-    monkeypatch.setattr(stretching, "_SCRYPT_N", 2)
 
 
 @pytest.fixture

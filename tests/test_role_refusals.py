@@ -11,8 +11,6 @@ from tests.engaged import look, statuses
 from tests.stored import events, rows
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 
 @dataclass
 class Attempt:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.members import version
 from tests.stored import events
 from tests.town import Agency, Client, House, Town
-
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
 
 WISHED = """
 ... on EngagementSuccess { engagement { status requestedRoles { reason } } } ... on InvalidInput { field }

@@ -2,14 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.engaged import confirm, look, permissions_of, statuses
 from tests.stored import events, rows
 from tests.town import Agency, Client, House, Town
-
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 
 # --- the whole set
 

@@ -24,8 +24,6 @@ from tests.keeping import Kept
 from tests.stored import as_application
 from tests.test_matrix import OUTSIDE, PAGE, _line
 
-pytestmark = pytest.mark.usefixtures("quick_passwords")
-
 # A code is redeemed by who is not of the agent, by its letters: this table is nobody's to list, and has no practice.
 NOT_WALLED = {"connect_tokens"}
 BEHIND = ("practice", "engagement", "staff", "event", "invitation", "agent_offer")

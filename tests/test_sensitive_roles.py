@@ -2,14 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.engaged import confirm, look, permissions_of, statuses
 from tests.stored import events
 from tests.town import Client, House, Town
-
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 
 # --- sensitive roles
 

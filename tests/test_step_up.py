@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from models import Session
-from operations import stretching
 from tests.changes import ALL
 from tests.factors import RENEW, enrolled
 from tests.keys import made, member_of, program
@@ -46,12 +45,6 @@ ORDINARY: dict[str, dict[str, Any]] = {
     **{name: {} for name in ("leavePractice", "departMember", "suspendEngagement", "suspendAgent")},
     **{name: {} for name in ("requestAgreement", "recordAgreement", "terminateAgreement", "assignMember")},
 }
-
-
-@pytest.fixture(autouse=True)
-def quick(quick_hash: None) -> None:
-    """Some connect an agent first."""
-    assert stretching._SCRYPT_N == 2
 
 
 async def proved(town: Town, client: Client, ago: int) -> None:

@@ -43,7 +43,6 @@ CUTS: dict[str, tuple[str, Cut, str]] = {
 }
 
 
-@pytest.mark.usefixtures("quick_hash")
 @pytest.mark.parametrize("cut", CUTS)
 async def test_who_may_not_see_it_any_more_is_told_nothing_and_the_watching_ends_within_a_second(
     town: Town, elm_street: House, acme: Agency, cut: str
@@ -83,7 +82,6 @@ MAY = {
 PLACES = ("own", "other", "unknown")
 
 
-@pytest.mark.usefixtures("quick_passwords")
 @pytest.mark.parametrize("document", MAY, ids=["changed", "tokenChanged", "engagementChanged"])
 async def test_who_may_watch_what(world: World, document: str) -> None:
     kind = next(name for name in ("agent", "practice", "token") if f"${name}" in document)

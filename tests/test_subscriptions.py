@@ -16,8 +16,6 @@ from tests.test_event_stream import SOON, streamed
 from tests.test_listening import KILL
 from tests.town import START, Agency, House, Town, wrong
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
-
 
 async def test_whoever_comes_back_with_a_cursor_misses_nothing_and_hears_what_comes(
     town: Town, elm_street: House, acme: Agency, engagement: dict[str, Any]

@@ -15,8 +15,6 @@ from tests.members import active, assign, resume, suspend, version
 from tests.stored import chains_hold, events, rows
 from tests.town import Agency, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")  # every test connects an agent first
-
 AGENT = "... on AgentSuccess { agent { id status } } ... on InvalidInput { field } ... on NotPermitted { permission }"
 
 

@@ -138,7 +138,7 @@ def test_another_period_in_the_policy_makes_other_rules(policy: Policy, tmp_path
 
 
 @pytest.fixture
-async def told_of(town: Town, elm_street: House, quick_hash: None) -> dict[str, Any]:
+async def told_of(town: Town, elm_street: House) -> dict[str, Any]:
     """An engagement with something of every kind ahead."""
     acme = await town.agency()
     engagement = await town.engage(elm_street, acme, expiresAt="2027-02-01T00:00:00Z")
@@ -274,9 +274,7 @@ FROM agents a, generate_series(1, 300) n
 """
 
 
-async def test_eight_sweepers_at_once_tell_each_of_three_hundred_once(
-    town: Town, engagement: dict[str, Any], quick_hash: None
-) -> None:
+async def test_eight_sweepers_at_once_tell_each_of_three_hundred_once(town: Town, engagement: dict[str, Any]) -> None:
     await rows(AGENTS)
     await rows(CROWD)
     now = datetime(2026, 11, 30, 12, tzinfo=UTC)

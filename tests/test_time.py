@@ -11,8 +11,6 @@ from tests.stored import events, rows
 from tests.timed import at, look, renew
 from tests.town import Agency, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
-
 
 @pytest.fixture
 async def desk(town: Town) -> Agency:

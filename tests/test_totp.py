@@ -20,8 +20,6 @@ from tests.statements import noted
 from tests.stored import events, rows
 from tests.town import Town
 
-pytestmark = pytest.mark.usefixtures("quick_passwords")
-
 
 async def proven(town: Town, user_id: str) -> None:
     """As if the session had been begun with a second factor, without the slow hash."""

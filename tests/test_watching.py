@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import pytest
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
@@ -23,7 +22,6 @@ from tests.stored import rows
 from tests.test_event_stream import SOON, codes, streamed
 from tests.town import START, Client, House, Town
 
-pytestmark = pytest.mark.usefixtures("quick_hash")
 WATCH = "subscription ($p: ID!) { schedule(practiceId: $p) }"
 EVENTS: asyncio.Queue[str] = asyncio.Queue()
 opened: list[str] = []
