@@ -27,10 +27,10 @@ INSERT INTO assignments (id, engagement_id, member_id, cap, assigned_at, assigne
 SELECT gen_random_uuid(), e.id, m.id, CASE WHEN m.admin THEN ARRAY['biller'] END, now(), m.user_id
 FROM engagements e JOIN agent_members m ON m.agent_id = e.agent_id WHERE e.ended_at IS NULL
 """
+# By somebody whom no assignment names: else how often people are asked for would depend on who comes first.
 WISHED = """
 UPDATE engagements SET requested_roles = ARRAY['auditor'], request_reason = 'reports', requested_at = now(),
-    requested_by_id = (SELECT m.user_id FROM agent_members m WHERE m.agent_id = engagements.agent_id
-        ORDER BY m.id LIMIT 1)
+    requested_by_id = started_by_id
 """
 RECEIPTS = """
 INSERT INTO revocation_receipts (id, engagement_id, at, by, roles_removed, members_cut, api_keys_cut,
