@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import strawberry
 
 from authz.actor import Access
 from operations import agreement, agreement_end
 from resolvers import answers, places
 from resolvers.answers import known, repeatable
-from resolvers.context import context_of
 from resolvers.guard import requires
 from schema.agreement import (
     RecordAgreementInput,
@@ -18,7 +15,7 @@ from schema.agreement import (
     SignAgreementInput,
     WaiveAgreementInput,
 )
-from schema.engagement_result import EngagementResult, EngagementSuccess
+from schema.engagement_result import EngagementResult
 from schema.inputs import EngagementVersionInput
 
 
@@ -33,7 +30,9 @@ class AgreementMutation:
         self, info: strawberry.Info, access: Access, input: RequestAgreementInput
     ) -> EngagementResult:
         request = repeatable(info, access, input)
-        return await _answer(info, await agreement.request_agreement(access, known(input.engagement_id), request))
+        return await answers.changed(
+            info, await agreement.request_agreement(access, known(input.engagement_id), request)
+        )
 
     @strawberry.mutation(
         description="Sign for the agent: its side of the agreement. It counts once the practice has recorded the same "
@@ -44,7 +43,9 @@ class AgreementMutation:
         self, info: strawberry.Info, access: Access, input: SignAgreementInput
     ) -> EngagementResult:
         request = repeatable(info, access, input)
-        return await _answer(info, await agreement.sign_agreement(access, known(input.engagement_id), input, request))
+        return await answers.changed(
+            info, await agreement.sign_agreement(access, known(input.engagement_id), input, request)
+        )
 
     @strawberry.mutation(
         description="Attest for the practice that both sides have signed, or that a front-office worker was trained as "
@@ -55,7 +56,9 @@ class AgreementMutation:
         self, info: strawberry.Info, access: Access, input: RecordAgreementInput
     ) -> EngagementResult:
         request = repeatable(info, access, input)
-        return await _answer(info, await agreement.record_agreement(access, known(input.engagement_id), input, request))
+        return await answers.changed(
+            info, await agreement.record_agreement(access, known(input.engagement_id), input, request)
+        )
 
     @strawberry.mutation(
         description="Go without an agreement where it is only recommended. Where one is required, now or later, the "
@@ -67,7 +70,7 @@ class AgreementMutation:
     ) -> EngagementResult:
         request = repeatable(info, access, input)
         key = await agreement_end.waive_agreement(access, known(input.engagement_id), input, request)
-        return await _answer(info, key)
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="End the agreement, at once and with a renewal that waits. Where it is required, nothing is "
@@ -79,8 +82,4 @@ class AgreementMutation:
     ) -> EngagementResult:
         request, version = repeatable(info, access, input), input.expected_version
         key = await agreement_end.terminate_agreement(access, known(input.engagement_id), version, request)
-        return await _answer(info, key)
-
-
-async def _answer(info: strawberry.Info, key: UUID) -> EngagementSuccess:
-    return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)

@@ -15,9 +15,10 @@ from models.identifier import parse
 from operations import wording
 from operations.idempotency import Request, request
 from resolvers import objects
-from resolvers.context import Context
+from resolvers.context import Context, context_of
 from schema.agent import Agent, AgentMember, ConnectToken
 from schema.engagement import Engagement
+from schema.engagement_result import EngagementSuccess
 from schema.person import StaffMember
 from schema.practice import Practice
 
@@ -70,3 +71,8 @@ async def member(context: Context, key: UUID) -> AgentMember:
 
 async def token(context: Context, key: UUID) -> ConnectToken:
     return objects.token(await context.the("token", key), context.policy.tokens.attempts, context.now)
+
+
+async def changed(info: strawberry.Info, key: UUID) -> EngagementSuccess:
+    """What every change of an engagement answers: the engagement as it is after it."""
+    return EngagementSuccess(engagement=await engagement(context_of(info), key))

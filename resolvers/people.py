@@ -10,7 +10,7 @@ from resolvers import answers, assignments, places, shown_once  # noqa: F401  (a
 from resolvers.answers import known, repeatable
 from resolvers.context import context_of
 from resolvers.guard import requires
-from schema.engagement_result import EngagementResult, EngagementSuccess
+from schema.engagement_result import EngagementResult
 from schema.people import (
     AssignMemberInput,
     LeavePracticeInput,
@@ -32,7 +32,7 @@ class PeopleMutation:
     async def assign_member(self, info: strawberry.Info, access: Access, input: AssignMemberInput) -> EngagementResult:
         request = repeatable(info, access, input)
         key = await assignment.assign_member(access, known(input.engagement_id), input, request)
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="Take one of the agent's people out of an engagement. One who is not in it stays out.",
@@ -43,7 +43,7 @@ class PeopleMutation:
     ) -> EngagementResult:
         request = repeatable(info, access, input)
         key = await assignment.unassign_member(access, known(input.engagement_id), input, request)
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="End a person's work for the agent: cut in every practice at once, with their API keys and "
@@ -64,7 +64,7 @@ class PeopleMutation:
     async def request_roles(self, info: strawberry.Info, access: Access, input: RequestRolesInput) -> EngagementResult:
         request = repeatable(info, access, input)
         key = await role_request.request_roles(access, known(input.engagement_id), input, request)
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="End an engagement from the agent's side, at once and for good. The receipt says what is still "

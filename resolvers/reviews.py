@@ -14,7 +14,7 @@ from models.connection import Row
 from operations import renewal, review
 from resolvers import answers, places
 from resolvers.answers import known, repeatable
-from resolvers.context import Context, context_of
+from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.guard import requires
 from resolvers.lists import Condition, Listing, Selection
@@ -22,7 +22,7 @@ from resolvers.objects import review as shown
 from resolvers.paging import Cut
 from resolvers.relations import role_named
 from schema.engagement import Engagement
-from schema.engagement_result import EngagementResult, EngagementSuccess
+from schema.engagement_result import EngagementResult
 from schema.policy import Role
 from schema.practice import Practice
 from schema.renewal import RenewEngagementInput
@@ -136,7 +136,7 @@ class ReviewMutation:
     ) -> EngagementResult:
         request = repeatable(info, access, input)
         key = await renewal.renew_engagement(access, known(input.engagement_id), input, request)
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="Answer a review: keep what the agent has, reduce it, or end it. The next review opens with it. "
@@ -145,4 +145,4 @@ class ReviewMutation:
     )
     async def decide_review(self, info: strawberry.Info, access: Access, input: DecideReviewInput) -> EngagementResult:
         key = await review.decide_review(access, known(input.review_id), input, repeatable(info, access, input))
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)

@@ -10,7 +10,7 @@ from resolvers import answers, places
 from resolvers.answers import known, repeatable
 from resolvers.context import context_of
 from resolvers.guard import requires
-from schema.engagement_result import EngagementResult, EngagementSuccess
+from schema.engagement_result import EngagementResult
 from schema.inputs import AgentInput, EngagementVersionInput
 from schema.results import AgentResult, AgentSuccess
 from schema.suspension import SuspendEngagementInput
@@ -28,7 +28,7 @@ class SuspensionMutation:
     ) -> EngagementResult:
         request = repeatable(info, access, input)
         key = await suspension.suspend_engagement(access, known(input.engagement_id), input, request)
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="Let a suspended engagement go on. A review that is overdue still has to be decided.",
@@ -39,7 +39,7 @@ class SuspensionMutation:
     ) -> EngagementResult:
         request, key = repeatable(info, access, input), known(input.engagement_id)
         await suspension.resume_engagement(access, key, input.expected_version, request)
-        return EngagementSuccess(engagement=await answers.engagement(context_of(info), key))
+        return await answers.changed(info, key)
 
     @strawberry.mutation(
         description="Stop an agent in all of its practices, and cancel its live tokens. Only for operators of the "
