@@ -12,7 +12,7 @@ from errors import NotFound
 from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
-from resolvers import objects, shown_once
+from resolvers import objects, policy_objects, shown_once
 from resolvers.actors import organisation_seat
 from resolvers.context import Context
 from resolvers.edges import edge, to_one
@@ -101,7 +101,10 @@ def _of_organisation(context: Context, engagement: Engagement, given: Mapping[st
         return None
     hold_until(engagement.until)
     seat = organisation_seat(engagement.facts, context.policy, context.request.now)
-    return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
+    return [
+        policy_objects.permission(context.policy.permissions[key])
+        for key in sorted(permissions(context.policy, [seat]))
+    ]
 
 
 @edge(Engagement, "permissions", at_hand=_of_organisation)
@@ -117,4 +120,7 @@ async def permissions_of_engagement(
     if not members.rows:
         raise NotFound
     seat = seat_of_member({**engagement.row, **members.rows[0]}, engagement.life)
-    return [objects.permission(context.policy.permissions[key]) for key in sorted(permissions(context.policy, [seat]))]
+    return [
+        policy_objects.permission(context.policy.permissions[key])
+        for key in sorted(permissions(context.policy, [seat]))
+    ]

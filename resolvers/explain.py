@@ -10,7 +10,7 @@ from authz.life import life
 from errors import NotFound
 from models.identifier import parse
 from operations.facts import facts
-from resolvers import objects
+from resolvers import policy_objects
 from resolvers.actors import organisation_seat
 from resolvers.context import Context
 from resolvers.standing import background, member_seat
@@ -26,7 +26,7 @@ async def explain_access(context: Context, engagement_id: UUID, permission: str,
         reason=ReasonCode(found.decision.reason.name.lower()),
         policy_digest=found.decision.digest,
         steps=[ExplanationStep(check=step.check, passed=step.passed, detail=step.detail) for step in found.steps],
-        would_be_allowed_by=[objects.role(role) for role in found.would_be_allowed_by],
+        would_be_allowed_by=[policy_objects.role(role) for role in found.would_be_allowed_by],
     )
 
 

@@ -10,7 +10,7 @@ import strawberry
 from strawberry import UNSET, argument
 
 from authz.actor import Access, Reach
-from resolvers import changes, explain, history, objects, pages, places
+from resolvers import changes, explain, history, objects, pages, places, policy_objects
 from resolvers import nodes as any_nodes
 from resolvers.context import context_of
 from resolvers.guard import Hidden, requires
@@ -139,11 +139,11 @@ class Query(RolePreviewQuery, OnboardingQuery):
     )
     async def role(self, access: Access, key: Key) -> Role | None:
         found = access.policy.roles.get(key)
-        return objects.role(found) if found else None
+        return policy_objects.role(found) if found else None
 
     @strawberry.field(description="The roles of the policy, by key.", extensions=requires("policy.read"))
     async def roles(self, access: Access, grantable_to_agents: Grantable = UNSET) -> list[Role]:
-        roles = [objects.role(found) for _, found in sorted(access.policy.roles.items())]
+        roles = [policy_objects.role(found) for _, found in sorted(access.policy.roles.items())]
         wanted = (True, False) if grantable_to_agents in (None, UNSET) else (grantable_to_agents,)
         return [role for role in roles if role.grantable_to_agents in wanted]
 

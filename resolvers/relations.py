@@ -13,7 +13,7 @@ from authz.life import Facts, Grant, grant_status
 from models.connection import Row
 from models.identifier import parse
 from models.memory import hold_until
-from resolvers import objects
+from resolvers import objects, policy_objects
 from resolvers.context import Context
 from resolvers.edges import edge, to_one
 from resolvers.lists import Beside, Condition, Listing, Selection
@@ -146,12 +146,12 @@ def agreement(context: Context, engagement: Engagement) -> Agreement:
 
 @edge(Policy, "permissions")
 def permissions_of_policy(context: Context, policy: Policy) -> list[Permission]:
-    return [objects.permission(found) for _, found in sorted(context.policy.permissions.items())]
+    return [policy_objects.permission(found) for _, found in sorted(context.policy.permissions.items())]
 
 
 @edge(Policy, "roles")
 def roles_of_policy(context: Context, policy: Policy) -> list[Role]:
-    return [objects.role(found) for _, found in sorted(context.policy.roles.items())]
+    return [policy_objects.role(found) for _, found in sorted(context.policy.roles.items())]
 
 
 @edge(Role, "includes")
@@ -163,7 +163,9 @@ def included(context: Context, role: Role) -> list[Role]:
 @edge(Role, "permissions")
 def permissions_of_role(context: Context, role: Role) -> list[Permission]:
     found = context.policy.roles.get(role.key)
-    return [objects.permission(context.policy.permissions[key]) for key in sorted(found.permissions if found else ())]
+    return [
+        policy_objects.permission(context.policy.permissions[key]) for key in sorted(found.permissions if found else ())
+    ]
 
 
 @edge(NotPermitted, "held_by")
@@ -185,7 +187,7 @@ def role_named(context: Context, key: str) -> Role:
     """The same few roles stand all over a page."""
     if key not in context.roles:
         found = context.policy.roles.get(key)
-        context.roles[key] = objects.role(found) if found else objects.unknown_role(key)
+        context.roles[key] = policy_objects.role(found) if found else policy_objects.unknown_role(key)
     return context.roles[key]
 
 

@@ -18,7 +18,7 @@ from errors import LimitReached
 from models.memory import hold_until, note
 from operations.facts import Held, facts
 from operations.roles import outlook
-from resolvers import objects, places
+from resolvers import places, policy_objects
 from resolvers.context import Context, context_of
 from resolvers.guard import requires
 from schema.kinds import AgentKind
@@ -57,7 +57,7 @@ class RolePreviewQuery:
         if len(tasks) > most:
             raise LimitReached(most, f"name at most {most} tasks")
         found = suggest(access.policy, tasks, agent_kind.value if agent_kind else None)
-        return RoleSuggestion(roles=[objects.role(role) for role in found.roles], because=list(found.because))
+        return RoleSuggestion(roles=[policy_objects.role(role) for role in found.roles], because=list(found.because))
 
     @strawberry.field(
         description="What `setRoles` with exactly these roles would mean. Nothing is written. What `setRoles` would "
@@ -99,4 +99,4 @@ async def _held(context: Context, access: Access, engagement_id: UUID) -> Held:
 
 
 def _shown(access: Access, keys: Iterable[str]) -> list[Permission]:
-    return [objects.permission(access.policy.permissions[key]) for key in sorted(keys)]
+    return [policy_objects.permission(access.policy.permissions[key]) for key in sorted(keys)]
