@@ -15,7 +15,7 @@ from tests.keeping import Restorer
 from tests.life_acts import Act
 from tests.life_model import PEOPLE, PROBES, STAFF, Scene
 from tests.stored import rows
-from tests.town import Agency, Client, Clock, House, Town, build
+from tests.town import Agency, Client, Clock, House, Town, build, wrong
 
 SHA = "ab" * 32
 LOOK = (
@@ -163,6 +163,23 @@ class Stage:
             answer = await self.people[name].ask(CAN, **places)
             found |= {(name, place): set(answer[place]) & probes for place in places}
         return found
+
+    async def guess(self) -> None:
+        """A wrong code for a token that stays. By two who connect nobody, so that it stands in no one's way."""
+        shown = "... on IssueTokenSuccess { code token { letters } }"
+        issued = await self.people["ben"].do("issueToken", shown, agentId=self.agents["acme"].id)
+        if issued["__typename"] == "IssueTokenSuccess":
+            await self.people["mia"].preview(self.houses["elm"], issued["token"]["letters"], wrong(issued["code"]))
+
+    async def counters(self) -> dict[str, int]:
+        """Everything that only counts upwards: attempts at tokens, events of records, changes of feeds, versions."""
+        found = await rows(
+            "SELECT 'token ' || id AS name, attempts::bigint AS count FROM connect_tokens"
+            " UNION ALL SELECT 'record ' || chain_id, sequence FROM audit_heads"
+            " UNION ALL SELECT 'feed ' || agent_id, number FROM change_heads"
+            " UNION ALL SELECT 'engagement ' || id, version FROM engagements"
+        )
+        return {row["name"]: row["count"] for row in found}
 
     async def events(self) -> int:
         """How many the records of the practices hold."""

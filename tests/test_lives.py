@@ -116,8 +116,11 @@ async def test_whatever_happens_nobody_holds_what_the_model_does_not_give_them(
     for what in BEGUN[: data.draw(st.integers(0, len(BEGUN)), label="begun")]:
         scene = await _one(stage, scene, what)
     for _ in range(data.draw(st.integers(3, STEPS), label="steps")):
+        before = await stage.counters()
         scene = await _step(stage, scene, data)
         await _compare(stage, scene)
+        after = await stage.counters()
+        assert {name for name, count in before.items() if after[name] < count} == set(), "a counter fell"
     await stage.history_agrees()
     await chains_hold()
     await _the_feed_has_no_gap()
@@ -125,7 +128,9 @@ async def test_whatever_happens_nobody_holds_what_the_model_does_not_give_them(
 
 
 async def _step(stage: Stage, scene: Scene, data: st.DataObject) -> Scene:
-    kind = data.draw(st.sampled_from(("act",) * 8 + ("both",) * 2 + ("time",) * 4 + ("policy", "sweep")), label="step")
+    kind = data.draw(
+        st.sampled_from(("act",) * 8 + ("both",) * 2 + ("time",) * 4 + ("policy", "sweep", "guess")), label="step"
+    )
     if kind == "time":
         scene = replace(scene, now=scene.now + data.draw(st.sampled_from(JUMPS), label="jump"))
         await stage.set_clock(scene.now)
@@ -134,6 +139,8 @@ async def _step(stage: Stage, scene: Scene, data: st.DataObject) -> Scene:
         await stage.put_in_force(scene.lost)
     elif kind == "sweep":
         scene = await _sweep(stage, scene)
+    elif kind == "guess":
+        await stage.guess()
     elif kind == "both":
         scene = await _both(stage, scene, drawn_act(data.draw, scene), drawn_act(data.draw, scene))
     else:
