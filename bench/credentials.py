@@ -167,7 +167,7 @@ async def _median(place: Place, ask: Callable[[], Awaitable[None]], rounds: int 
 def _noted(place: Place) -> Iterator[None]:
     """Every statement on every connection that is open."""
     open_ones = [
-        *(idle.connection for idle in connection.readers()._idle),
+        *connection.readers()._idle,
         place.remembered.freshness._connection,
         *_pooled(),
     ]
@@ -175,7 +175,7 @@ def _noted(place: Place) -> Iterator[None]:
 
     def note(logged: Any) -> None:
         # The pool's own, at each return; and for whom it asks, which no table is read for.
-        if not any(words in logged.query for words in ("pg_advisory_unlock_all", "sparekey.acting")):
+        if not any(words in logged.query for words in ("pg_advisory_unlock_all", "SET SESSION sparekey", "SET LOCAL sparekey")):
             place.statements.append(logged.query)
 
     for each in open_ones:

@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
 
+SETTING = "sparekey.acting"
+
 
 @dataclass(frozen=True, slots=True)
 class Acting:
@@ -25,10 +27,14 @@ class Acting:
     user_id: UUID | None = None
     everywhere: bool = False
 
+    @property
+    def who(self) -> str:
+        """As the setting says it."""
+        return "everywhere" if self.everywhere else str(self.user_id or "")
+
     def settings(self, local: bool = False) -> str:
         """The statement that tells PostgreSQL; `local` for the running transaction only. Nothing typed is in it."""
-        who = "everywhere" if self.everywhere else self.user_id or ""
-        return f"SET {'LOCAL' if local else 'SESSION'} sparekey.acting = '{who}'"
+        return f"SET {'LOCAL' if local else 'SESSION'} {SETTING} = '{self.who}'"
 
 
 NOBODY = Acting()

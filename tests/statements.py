@@ -11,9 +11,9 @@ from models.asyncpg_client import AsyncpgClient
 from models.connection import readers
 
 # What the driver sends for itself: a connection comes back to the pool, or meets a type for the first time.
-# And what says for whom a statement asks: one small message, which no table is read for.
-SAID = "sparekey.acting"
-ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", SAID)
+# And what only says for whom the next ones ask: one small message, which no table is read for.
+SAID = ("SET SESSION sparekey.acting", "SET LOCAL sparekey.acting")
+ITS_OWN = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", *SAID)
 
 
 @asynccontextmanager

@@ -35,10 +35,10 @@ async def both(database: AsyncpgClient, clock: Clock) -> AsyncIterator[Place]:
 
 async def written_for(place: Place, database: AsyncpgClient) -> set[str]:
     """What was said to PostgreSQL of whom it asks, before each write of the first meeting with Amy."""
-    its_own = tuple(words for words in ITS_OWN if words != SAID)
+    its_own = tuple(words for words in ITS_OWN if words not in SAID)
     async with noted(database, its_own) as statements:
         assert await place.who() == AMY
-    said = [index for index, text in enumerate(statements) if SAID in text]
+    said = [index for index, text in enumerate(statements) if text.startswith(SAID)]
     written = [index for index, text in enumerate(statements) if text.strip().startswith(("INSERT", "UPDATE"))]
     assert len(written) >= 4, "a user or none, an identity, an event, and twice the end of its chain"
     return {statements[max(before for before in said if before < index)] for index in written}
