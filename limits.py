@@ -160,6 +160,7 @@ TABLE = (
     Limit("message_characters", 300, "characters", "an error's message may repeat a name of the document"),
     Limit("document_cache_tokens", 50_000, "tokens", "about 30 MB of parsed documents a worker"),
     Limit("seats_remembered", 20_000, "seats", "of the people who are at work on one worker; some 2 kB for each"),
+    Limit("agents_remembered", 5_000, "agents", "that pages show; some 2 kB for each"),
     Limit("same_requests", 10_000, "requests", "whose answers are found by their bytes; some 2 kB for each"),
     Limit("answer_cache_bytes", 33_554_432, "bytes", "answers given again while nothing that they show has changed"),
     Limit("readiness_seconds", 2, "seconds", "probes usually give up after 3"),

@@ -17,7 +17,7 @@ from authz.life import NEVER, Facts, Grant, Status, changes_at, grant_status, li
 from authz.policy import Policy
 
 MOST_SORTS = 4096  # far above the sorts that live engagements fall into; bounds the memory, not the answers
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # of what counts because it happened, whenever that was
 
 
@@ -28,14 +28,14 @@ class Outline(NamedTuple):
     held: tuple[Grant, ...]
     over: bool  # ended, or closed on either side
     suspended: bool  # or its agent is
-    basis: str | None
-    agent_signed: bool | None
-    practice_signed: bool | None
-    waived: bool | None
-    terminated: bool | None
-    effective_on: date | None
-    expires_on: date | None
-    covered_until: date | None
+    basis: str | None = None
+    agent_signed: bool = False
+    practice_signed: bool = False
+    waived: bool = False
+    terminated: bool = False
+    effective_on: date | None = None
+    expires_on: date | None = None
+    covered_until: date | None = None
 
     def facts(self, expires_at: datetime, reviewed_at: datetime | None = None) -> Facts:
         """Such an engagement; what happened at some time happened on SOME_DAY."""
@@ -96,13 +96,20 @@ def standing(
     known yet."""
     if expires_at <= now:
         return _standing(policy, outline(*key).facts(expires_at, reviewed_at), now)
-    found = policy.standings.get(key)
+    found = _known(policy, key, outline, None, now)
+    return found if reviewed_at >= found.overdue_before else _known(policy, key, outline, LONG_AGO, now)
+
+
+def _known(
+    policy: Policy, key: Key, outline: Callable[..., Outline], reviewed_at: datetime | None, now: datetime
+) -> Standing:
+    """Of all whose review is not overdue, or of all whose review is, which are as if it had been long ago."""
+    found = policy.standings.get((key, reviewed_at))
     if found is None or not found.since <= now < found.until:
         if len(policy.standings) >= MOST_SORTS:
             policy.standings.clear()
-        found = policy.standings[key] = _standing(policy, outline(*key).facts(NEVER), now)
-    if reviewed_at < found.overdue_before:
-        return _standing(policy, outline(*key).facts(expires_at, reviewed_at), now)
+        found = _standing(policy, outline(*key).facts(NEVER, reviewed_at), now)
+        policy.standings[key, reviewed_at] = found
     return found
 
 

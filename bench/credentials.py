@@ -175,7 +175,9 @@ def _noted(place: Place) -> Iterator[None]:
 
     def note(logged: Any) -> None:
         # The pool's own, at each return; and for whom it asks, which no table is read for.
-        if not any(words in logged.query for words in ("pg_advisory_unlock_all", "SET SESSION sparekey", "SET LOCAL sparekey")):
+        if not any(
+            words in logged.query for words in ("pg_advisory_unlock_all", "SET SESSION sparekey", "SET LOCAL sparekey")
+        ):
             place.statements.append(logged.query)
 
     for each in open_ones:

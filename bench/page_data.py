@@ -3,7 +3,8 @@
 Everything follows from a practice's number, so that a measurement knows whom it may ask for without asking. One
 engagement in ten is suspended and some agreements still wait for the practice, so that a peer that answers ACTIVE
 for everybody is found out. The owners were seen in the future: the write of a session's last use, once a minute at
-most and session, would otherwise fall into whichever round comes first.
+most and session, would otherwise fall into whichever round comes first. The roles were reviewed then, too: access
+whose review is overdue is suspended, and one day all would be.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ ROLES = (
 )
 AGO, AHEAD = "2026-01-05 09:00+00", "2099-01-05 09:00+00"
 LINES = 20_000  # in one piece of a COPY
+_CHECK = """DO $$ BEGIN
+    ASSERT NOT EXISTS (
+        SELECT FROM (SELECT * FROM engagements LIMIT 1000) e WHERE e.outline <> engagement_outline(e.id)
+    );
+END $$"""
 
 USER, PRACTICE, AGENT, ENGAGEMENT, GRANT, AGREEMENT, SESSION, STAFF = range(8)
 PLATFORM = 0xFFFF_FFFF  # the number of the user who registered and verified every agent
@@ -67,6 +73,7 @@ async def fill(embedded: Embedded, engagements: int) -> Town:
     finally:
         await connection.disconnect()
     await _copy_all(town)
+    await _run(town.url, _CHECK)
     await _run(town.url, "VACUUM (FREEZE, ANALYZE)")
     return town
 
@@ -112,7 +119,8 @@ def _tables(practices: int) -> dict[str, Table]:
             _sessions(practices),
         ),
         "engagements": (
-            "id practice_id agent_id purpose started_at started_by_id expires_at suspended_at suspended_by_id",
+            "id practice_id agent_id purpose started_at started_by_id expires_at reviewed_at outline suspended_at"
+            " suspended_by_id",
             _engagements(practices),
         ),
         "role_grants": (
@@ -160,22 +168,51 @@ def _engagements(practices: int) -> Iterator[Iterable[Any]]:
     for n in range(practices * EACH):
         owner = identifier(USER, n // EACH)
         suspended = (AGO, owner) if n % 10 == 3 else ("\\N", "\\N")
-        yield identifier(ENGAGEMENT, n), *_tenants(n), "contracted_service", AGO, owner, AHEAD, *suspended
+        yield (
+            identifier(ENGAGEMENT, n),
+            *_tenants(n),
+            "contracted_service",
+            AGO,
+            owner,
+            AHEAD,
+            AHEAD,
+            _outline(n),
+            *suspended,
+        )
+
+
+def _outline(engagement: int) -> str:
+    """What the triggers would have kept, which do not see a COPY of replicas."""
+    signed = "-a" if _lacks_signature(engagement) else "-ap"
+    agreement = f"baa {signed} {AGO[:10]} - -" if _needs_agreement(engagement) else ""
+    return f"{','.join(_roles(engagement))};{agreement}"
+
+
+def _roles(engagement: int) -> tuple[str, ...]:
+    return ROLES[_agent(engagement) % 3][engagement // 3 % 3]
 
 
 def _grants(practices: int) -> Iterator[Iterable[Any]]:
     for n in range(practices * EACH):
         owner, engagement = identifier(USER, n // EACH), identifier(ENGAGEMENT, n)
-        for place, role in enumerate(ROLES[_agent(n) % 3][n // 3 % 3]):
+        for place, role in enumerate(_roles(n)):
             yield identifier(GRANT, n * 3 + place), engagement, *_tenants(n), role, AGO, owner, AGO, owner
 
 
 def _agreements(practices: int) -> Iterator[Iterable[Any]]:
     """Where the kind of agent needs one; every tenth still lacks the practice's signature."""
     for n in range(practices * EACH):
-        if _kind(_agent(n)) != "front_office_worker":
-            signed = "\\N" if n % 10 == 7 else AGO
+        if _needs_agreement(n):
+            signed = "\\N" if _lacks_signature(n) else AGO
             yield identifier(AGREEMENT, n), identifier(ENGAGEMENT, n), *_tenants(n), "baa", AGO, AGO, signed, AGO[:10]
+
+
+def _needs_agreement(engagement: int) -> bool:
+    return _kind(_agent(engagement)) != "front_office_worker"
+
+
+def _lacks_signature(engagement: int) -> bool:
+    return engagement % 10 == 7
 
 
 def _tenants(engagement: int) -> tuple[str, str]:

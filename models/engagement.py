@@ -60,6 +60,7 @@ class Engagement(Model):
         "models.Engagement", on_delete=fields.OnDelete.RESTRICT, related_name=False, null=True
     )
     last_used_at = fields.DatetimeField(null=True)
+    outline = fields.TextField(db_default=";")  # of grants and agreement, kept by triggers (migration 0013)
 
     class Meta:
         table = "engagements"

@@ -8,12 +8,12 @@ spoiled is not kept. So a new query is slow until somebody has said what it read
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 Key: TypeAlias = tuple[str, UUID]  # rows of a table by one column: ("engagements.practice_id", …)
@@ -143,10 +143,48 @@ class Memory(Generic[Value]):
                 del self._depending[key]
 
 
+class Rows:
+    """Rows of one table by id, which many answers show, until they change. At most `most`; then the oldest go.
+
+    Time changes nothing about a row, so unlike in a `Memory` looking one up is a look into a dictionary.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._rows: dict[UUID, Any] = {}
+        self.get = self._rows.get
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def keep(self, rows: Mapping[UUID, Any], made: Recording) -> None:
+        """Rows that were read under `made`."""
+        if not made.sound:
+            return
+        self._rows.update(rows)
+        while len(self._rows) > self._most:
+            del self._rows[next(iter(self._rows))]
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        for name, key in keys:
+            if name == self._name:
+                self._rows.pop(key, None)
+
+    def forget_all(self) -> None:
+        self._rows.clear()
+
+
+class Forgetful(Protocol):
+    def forget(self, keys: Iterable[Key]) -> None: ...
+
+    def forget_all(self) -> None: ...
+
+
 class Changes:
     """Tells every memory and every open recording what changed."""
 
-    def __init__(self, *memories: Memory[Any]) -> None:
+    def __init__(self, *memories: Forgetful) -> None:
         self.memories = memories
         self._open: set[Recording] = set()
 

@@ -37,33 +37,16 @@ p.closed_at AS practice_closed_at,
 """
 TABLES = "engagements e JOIN agents a ON a.id = e.agent_id JOIN practices p ON p.id = e.practice_id"
 
-# The same, as far as the status depends on it (`authz/outline.py`): what the database says in fewer and smaller values.
-# A grant is its role, `?` where it is not confirmed, and its end, if it has one.
+# The same of the engagement alone, as far as the status depends on it (`authz/outline.py`): of grants and agreement the
+# database keeps one text beside it (migration 0013 says how it is made), and there are two dates in which engagements
+# differ that are alike otherwise. Who extends itself never expires.
 OUTLINE = {
-    "agent_kind": "a.kind",
-    "held": "g.held",
-    "over": "num_nonnulls(e.ended_at, a.closed_at, p.closed_at) > 0",
-    "suspended": "num_nonnulls(e.suspended_at, a.suspended_at) > 0",
-    "basis": "s.basis",
-    "agent_signed": "s.agent_signed_at IS NOT NULL",
-    "practice_signed": "s.practice_signed_at IS NOT NULL",
-    "waived": "s.waived_at IS NOT NULL",
-    "terminated": "s.terminated_at IS NOT NULL",
-    "effective_on": "s.effective_on",
-    "expires_on": "s.expires_on",
-    "covered_until": "s.covered_until",
-}
-# What all that are alike in that differ in: who extends itself never expires.
-DATES = {
+    "outline": "e.outline",
+    "ended": "e.ended_at IS NOT NULL",
+    "suspended": "e.suspended_at IS NOT NULL",
     "runs_out_at": "CASE WHEN e.auto_extend THEN 'infinity' ELSE e.expires_at END",
     "last_reviewed_at": "coalesce(e.reviewed_at, e.started_at)",
 }
-OUTLINE_TABLES = f"""{TABLES}
-LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', g.role, CASE WHEN g.confirmed_at IS NULL THEN '?' END,
-        to_char(g.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00')), ',' ORDER BY g.role) AS held
-    FROM role_grants g WHERE g.engagement_id = e.id AND g.removed_at IS NULL) g ON TRUE
-LEFT JOIN LATERAL (SELECT * FROM agreements s WHERE s.engagement_id = e.id AND s.superseded_at IS NULL
-    ORDER BY s.id DESC LIMIT 1) s ON TRUE"""  # noqa: S608  (our own text)
 
 _LOCK = "SELECT id FROM engagements WHERE id = $1 FOR UPDATE"
 _LOCK_ALL = "SELECT e.id FROM engagements e WHERE e.ended_at IS NULL AND ("
@@ -162,9 +145,16 @@ def facts(row: Row) -> Facts:
     )
 
 
-def outline(kind: str, held: str | None, *others: Any) -> Outline:
-    """From the columns of OUTLINE."""
-    return Outline(kind, tuple(map(_grant, held.split(","))) if held else (), *others)
+def outline(kind: str, kept: str, over: bool, suspended: bool) -> Outline:
+    """Of an engagement of this kind of agent, from the text that the database keeps. `over` and `suspended` are about
+    both sides."""
+    held, _, agreement = kept.partition(";")
+    grants = tuple(map(_grant, held.split(","))) if held else ()
+    return Outline(kind, grants, over, suspended, *(_outlined(*agreement.split()) if agreement else ()))
+
+
+def _outlined(basis: str, marks: str, *days: str) -> tuple[Any, ...]:
+    return basis, *(mark in marks for mark in "apwt"), *(None if day == "-" else _day(day) for day in days)
 
 
 def _grant(text: str) -> Grant:

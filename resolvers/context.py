@@ -127,6 +127,20 @@ class Context:
             self.met[kind, key] = found
         return {key: self.met[kind, key] for key in wanted}
 
+    async def meet_agents(self, keys: Iterable[UUID]) -> None:
+        """Have the rows of these agents in `met`, from memory where that is known to be true. Raises NotFound."""
+        wanted = set(keys)
+        if self.remembered is None or not self.request.confirmed:
+            await self.all_the("agent", wanted)
+            return
+        note_rows("agent", wanted)
+        known = {key: row for key in wanted if (row := self.remembered.agents.get(key)) is not None}
+        if len(known) < len(wanted):
+            with self.remembered.changes.recorded() as made:
+                known |= await self.all_the("agent", wanted.difference(known))
+                self.remembered.agents.keep(known, made)
+        self.met.update({("agent", key): row for key, row in known.items()})
+
     def engagement(self, row: Row) -> Engagement:
         """An engagement from its row, which has brought those of its agent and its practice.
 

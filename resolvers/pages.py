@@ -45,7 +45,7 @@ MEMBERS = Listing("members", "m.*", "agent_members m", "m.id", "m.agent_id", wat
 MEMBER_OF = Listing(
     "member-of", "m.*", "agent_members m", "m.id", "m.user_id", "m.departed_at IS NULL", "agent_members"
 )
-PARENT = Parent("practices", ("id", "name", "kind", "incorporated"))
+PARENT = Parent("practices", ("id", "name", "kind", "incorporated", "closed_at"))
 OF_AGENT = Listing("clients", COLUMNS, TABLES, "e.id", "e.agent_id", watched="engagements")
 
 
@@ -136,9 +136,11 @@ async def practice(context: Context, key: UUID, info: strawberry.Info) -> Practi
         return objects.practice(row) if row else None
     note(("practices.id", key))
     read, selection = reads.of_page(below[1]), _of_practice(context, key, below[0]["status"])
-    found = await context.lists.page_and_parent(selection, asked, PARENT, read.listing if read else OF_PRACTICE)
+    found = await context.lists.page_and_parent(selection, asked, PARENT, read.of(selection) if read else OF_PRACTICE)
     if found is None:
         return None
+    if read is not None:
+        await context.meet_agents([row[reads.AGENT_ID] for row in found[1].rows])
     node: Callable[[Row], Any] = _as_it_is if read else context.engagement
     made = objects.practice(found[0])
     made.along = Along(below[0], Listed(selection, found[1], EngagementEdge, node), read is not None)

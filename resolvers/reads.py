@@ -2,39 +2,41 @@
 
 A selection of engagements is read this way where all of its fields are columns of the engagement, of its agent or of
 its practice, or follow from its standing (`authz/outline.py`). The statement then names those columns and no others;
-what stands in the answer is made column by column, and what follows from a standing once for all that share it. Any
-other selection, and whatever is unexpected in this one, is answered from objects, as everywhere.
+what stands in the answer is made column by column, and what follows from a standing once for all that share it. The
+agents are not read with them: many pages show the same ones, so they come from memory, and what is shown of one is made
+once. Any other selection, and whatever is unexpected in this one, is answered from objects, as everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
 from authz.life import NEVER, extended
 from authz.outline import Standing, standing
 from models.connection import Row
-from models.memory import hold_until, note, recording
-from operations.facts import COLUMNS, DATES, OUTLINE, OUTLINE_TABLES, TABLES, outline
+from models.memory import hold_until
+from operations.facts import COLUMNS, OUTLINE, TABLES, outline
+from resolvers import lists
 from resolvers.context import Context
 from resolvers.edges import EDGES
 from resolvers.lists import Listing
-from resolvers.objects import ENGAGEMENT_STATUSES, Column
+from resolvers.objects import ENGAGEMENT_STATUSES, Column, agent
 from resolvers.relations import grant
 from resolvers.selection import READS, Asked, Items, NotNull, Nullable, Output, Pass, Plain, Selection, Shape, TypeName
-from schema.agent import Agent
 from schema.engagement import Engagement, RoleGrant
 from schema.practice import Practice
 
 Table: TypeAlias = dict[str, Sequence[Any]]  # values of the rows by column
 
-NOTED = "noted"  # the agent, on whose row the answer depends
-STANDING = "standing"  # a column that is made here
-MOST = 1024  # standings for which a field's answer is kept; of more than that, few are met again
-BESIDE = {Engagement: ("e", ""), Agent: ("a", "agent_"), Practice: ("p", "practice_")}  # table, and its columns' prefix
+AGENT_ID = "agent_id"
+AGENTS, STANDING = "agents", "standing"  # columns that are made here: the agents' rows, and `authz/outline.py`'s
+MOST = 4096  # standings, or agents, for which a field's answer is kept; of more than that, few are met again
+BESIDE = {Engagement: ("e", ""), Practice: ("p", "practice_")}  # table, and its columns' prefix
+PRACTICES = "JOIN practices p ON p.id = e.practice_id"
+HOUSE_CLOSED = "house_closed_at"  # of the practice whose page it is
 OF_PRACTICE = Listing("engagements", COLUMNS, TABLES, "e.id", "e.practice_id", watched="engagements")
 
 
@@ -122,6 +124,32 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class OfAgent:
+    """The agent, made once for all answers that show the same row of it."""
+
+    name: str
+    shape: Selection
+    known: dict[int, tuple[Row, Output]] = field(default_factory=dict)  # a row that is kept has its identity
+
+    def columns(self) -> Mapping[str, str]:
+        return {}
+
+    def values(self, now: Pass, table: Table) -> Sequence[Any]:
+        rows, known = table[AGENTS], self.known
+        found: Sequence[tuple[Row, Output] | None] = [known.get(id(row)) for row in rows]
+        if None in found:
+            found = self._made(now, rows)
+        return [each[1] for each in found if each]
+
+    def _made(self, now: Pass, rows: Sequence[Row]) -> Sequence[tuple[Row, Output] | None]:
+        if len(self.known) + len(rows) > MOST:
+            self.known.clear()
+        outputs = self.shape.complete(now, [agent(row) for row in rows])
+        self.known.update({id(row): (row, output) for row, output in zip(rows, outputs, strict=True)})
+        return [self.known[id(row)] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class OfStanding:
     """What is the same for all engagements of one standing. It is made once, and stands in many answers."""
 
@@ -131,7 +159,7 @@ class OfStanding:
     known: dict[Standing, Any] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, str]:
-        return {**DATES, **OUTLINE}
+        return OUTLINE
 
     def values(self, now: Pass, table: Table) -> Sequence[Any]:
         found = table[STANDING]
@@ -155,11 +183,15 @@ class Read:
     fields: tuple[Field, ...]
     listing: Listing
 
+    def of(self, selection: lists.Selection) -> Listing:
+        """A filter by status looks at the agent and the practice, too."""
+        return replace(self.listing, tables=TABLES) if selection.conditions else self.listing
+
     def complete(self, now: Pass, rows: Sequence[Row]) -> list[Output]:
         table: Table = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))  # records iterate over values
-        if recording() is not None:
-            note(*zip(repeat("agents.id"), table[NOTED]))
-        if "held" in table:
+        met = now.context.met
+        table[AGENTS] = [met["agent", key] for key in table[AGENT_ID]]
+        if "outline" in table:
             table[STANDING] = _standings(now.context, table)
         return _outputs(self.fields, now, table)
 
@@ -172,22 +204,21 @@ def _outputs(fields: Sequence[Field], now: Pass, table: Table) -> list[Output]:
 
 def _standings(context: Context, table: Table) -> list[Standing]:
     """Each row's. What is made of them is the same until time alone changes one."""
-    now, policy = context.request.now, context.policy
-    keys = list(zip(*[table[name] for name in OUTLINE], strict=True))
-    ends, reviews = (table[name] for name in DATES)
-    found: list[Any] = list(map(policy.standings.get, keys))
-    if min(ends) <= now or not _all_hold(found, min(reviews), now):
-        dates = zip(keys, ends, reviews, strict=True)
-        found = [standing(policy, key, outline, end, reviewed, now) for key, end, reviewed in dates]
-    hold_until(min([each.until for each in set(found)] + [end for end in ends if end > now]))
+    now, policy, closed = context.request.now, context.policy, table[HOUSE_CLOSED][0] is not None
+    rows = zip(table[AGENTS], *(table[name] for name in OUTLINE), strict=True)
+    found = [
+        standing(policy, _sort(agent, kept, closed or ended, suspended), outline, end, reviewed, now)
+        for agent, kept, ended, suspended, end, reviewed in rows
+    ]
+    ends = [end for end in table["runs_out_at"] if end > now]
+    hold_until(min([each.until for each in set(found)] + ends))
     return found
 
 
-def _all_hold(found: Sequence[Standing | None], oldest_review: datetime, now: datetime) -> bool:
-    return all(
-        each is not None and each.since <= now < each.until and each.overdue_before <= oldest_review
-        for each in set(found)
-    )
+def _sort(agent: Row, kept: str, over: bool, suspended: bool) -> tuple[str, str, bool, bool]:
+    """What `outline` is made of."""
+    over, suspended = over or agent["closed_at"] is not None, suspended or agent["suspended_at"] is not None
+    return agent["kind"], kept, over, suspended
 
 
 def of_page(found: Shape) -> Read | None:
@@ -212,8 +243,8 @@ def _read(fields: Sequence[Any]) -> Read | None:
         made = tuple(_field(Engagement, each) for each in fields)
     except NotRead:
         return None
-    columns = {NOTED: "e.agent_id", **_columns(made)}
-    tables = OUTLINE_TABLES if "held" in columns else TABLES
+    columns = {AGENT_ID: "e.agent_id", **_columns(made)}
+    tables = f"engagements e {PRACTICES}" if any(isinstance(each, Beside) for each in made) else "engagements e"
     named = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     return Read(made, replace(OF_PRACTICE, columns=named, tables=tables))
 
@@ -237,9 +268,15 @@ def _beside(found: Asked) -> Field:
     if found.edge is EDGES[Engagement, "roles"] and _follows(found.shape):
         return OfStanding(found.name, _roles, found.shape)
     beside = _inner(found.shape)
-    if found.edge not in (EDGES[Engagement, "agent"], EDGES[Engagement, "practice"]):
+    if found.edge is EDGES[Engagement, "agent"] and all(map(_is_of_one_row, beside.fields)):
+        return OfAgent(found.name, beside)
+    if found.edge is not EDGES[Engagement, "practice"]:
         raise NotRead
     return Beside(found.name, tuple(_field(beside.origin, each) for each in beside.fields))
+
+
+def _is_of_one_row(found: Any) -> bool:
+    return isinstance(found, Plain | TypeName)
 
 
 def _follows(grants: Shape) -> bool:

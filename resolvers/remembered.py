@@ -1,7 +1,8 @@
-"""What one worker remembers between requests: who is asking, and what was answered.
+"""What one worker remembers between requests: who is asking, what was answered, and the agents that many pages show.
 
 An actor is found again by the hash of the session's reference, an answer by the hash of everything it was asked
-with. Both only after `confirm`, and only in a request that began before it: see `models/freshness.py`.
+with, an agent by its id. All only after `confirm`, and only in a request that began before it: see
+`models/freshness.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 import limits
 from authz.actor import Actor
 from models.freshness import Freshness
-from models.memory import Changes, Memory
+from models.memory import Changes, Memory, Rows
 from operations.denials import Denials
 from operations.last_use import LastUses
 from operations.role_use import RoleUses
@@ -44,7 +45,8 @@ class Remembered:
     def __init__(self, dsn: str, server_settings: Mapping[str, str] | None = None) -> None:
         self.actors: Memory[Known] = Memory(limits.of("seats_remembered"))
         self.answers: Memory[Kept] = Memory(limits.of("answer_cache_bytes"))
-        self.changes = Changes(self.actors, self.answers)
+        self.agents = Rows("agents.id", limits.of("agents_remembered"))
+        self.changes = Changes(self.actors, self.answers, self.agents)
         self.uses = LastUses()
         self.denials = Denials()
         self.role_uses = RoleUses()

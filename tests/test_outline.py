@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +16,7 @@ from authz.life import NEVER, Facts, changes_at, grant_status, life
 from authz.load import load
 from authz.outline import Outline, standing
 from models.asyncpg_client import AsyncpgClient
-from operations.facts import OUTLINE, OUTLINE_TABLES, outline
+from operations.facts import OUTLINE, TABLES, outline
 from tests.conftest import Eraser
 from tests.stored_facts import INSTANT, drawn, store
 from tests.town import POLICIES, START
@@ -82,7 +85,61 @@ async def test_the_columns_say_what_the_stored_facts_are(database: AsyncpgClient
     chance = random.Random(7)
     stored = await store([drawn(chance.choice, START) for _ in range(300)], START)
     columns = ", ".join(f"{sql} AS {name}" for name, sql in OUTLINE.items())
-    rows = await database.execute_query_dict(f"SELECT e.id, {columns} FROM {OUTLINE_TABLES}")
+    closed = "a.kind, a.closed_at IS NOT NULL OR p.closed_at IS NOT NULL AS closed, a.suspended_at IS NOT NULL AS out"
+    rows = await database.execute_query_dict(f"SELECT e.id, {columns}, {closed} FROM {TABLES}")
     assert len(rows) == len(stored)
     for row in rows:
-        agree(stored[row["id"]], tuple(row[name] for name in OUTLINE), outline, START)
+        key = row["kind"], row["outline"], row["closed"] or row["ended"], row["out"] or row["suspended"]
+        agree(stored[row["id"]], key, outline, START)
+
+
+STALE = "SELECT count(*) FROM engagements WHERE outline <> engagement_outline(id)"
+ONE = "(SELECT id FROM {} ORDER BY md5(id::text || $1) LIMIT 1)"
+CHANGES = (
+    f"UPDATE role_grants SET removed_at = now() WHERE id = {ONE.format('role_grants')}",
+    f"UPDATE role_grants SET confirmed_at = NULL WHERE id = {ONE.format('role_grants')}",
+    f"UPDATE role_grants SET expires_at = now() + interval '9 days' WHERE id = {ONE.format('role_grants')}",
+    f"UPDATE role_grants SET engagement_id = {ONE.format('engagements')}, removed_at = NULL, role = $1"
+    f" WHERE id = {ONE.format('role_grants')}",
+    f"DELETE FROM role_grants WHERE id = {ONE.format('role_grants')}",
+    f"UPDATE agreements SET practice_signed_at = NULL WHERE id = {ONE.format('agreements')}",
+    f"UPDATE agreements SET superseded_at = now() WHERE id = {ONE.format('agreements')}",
+    f"UPDATE agreements SET expires_on = date '2026-03-01' + length($1) WHERE id = {ONE.format('agreements')}",
+    f"DELETE FROM agreements WHERE id = {ONE.format('agreements')}",
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_the_outline_is_kept_whatever_changes_a_part(
+    database: AsyncpgClient, eraser: Eraser, change: str
+) -> None:
+    await store([drawn(random.Random(at).choice, START) for at in range(20)], START)
+    before = await eraser.session.fetch("SELECT outline FROM engagements ORDER BY id")
+    for turn in range(8):
+        await eraser.session.execute(change, str(turn))
+        assert await eraser.session.fetchval(STALE) == 0
+    assert await eraser.session.fetch("SELECT outline FROM engagements ORDER BY id") != before
+
+
+async def test_of_two_grants_at_once_the_outline_has_both(
+    database: AsyncpgClient, eraser: Eraser, database_url: str
+) -> None:
+    """Also by hands that lock nothing beforehand."""
+    bare = drawn(random.Random(1).choice, START)._replace(grants=(), agreement=None)
+    (key,) = await store([bare], START)
+    give = (
+        "INSERT INTO role_grants (id, engagement_id, role, granted_at, granted_by_id)"
+        " SELECT gen_random_uuid(), id, $2, now(), started_by_id FROM engagements WHERE id = $1"
+    )
+    one, two = [await asyncpg.connect(database_url) for _ in range(2)]
+    try:
+        async with one.transaction():
+            await one.execute(give, key, "biller")
+            second = asyncio.create_task(two.execute(give, key, "auditor"))
+            await asyncio.sleep(0.1)
+            assert not second.done(), "it waits for the first"
+        await second
+    finally:
+        await one.close()
+        await two.close()
+    assert await eraser.session.fetchval("SELECT outline FROM engagements") == "auditor ?,biller ?;"
