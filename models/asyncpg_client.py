@@ -15,8 +15,7 @@ Tortoise picks its schema editor by finding "asyncpg" in the name of the module,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -33,6 +32,7 @@ from tortoise.connection import get_connections
 import limits
 from models import deadline, tenancy
 from models.deadline import GIVEN_UP, DeadlinePassed
+from models.setting import Setting
 
 CLOSE_SECONDS = 1.0  # for connections that nobody gives back: the process is ending
 
@@ -40,14 +40,9 @@ CLOSE_SECONDS = 1.0  # for connections that nobody gives back: the process is en
 _is_urgent: ContextVar[bool] = ContextVar("may use the reserved connections", default=False)
 
 
-@contextmanager
-def urgently(urgent: bool) -> Iterator[None]:
+def urgently(urgent: bool) -> Setting[bool]:
     """What is done in the block, and in every task it starts, may use the reserved connections too, if it is urgent."""
-    token = _is_urgent.set(urgent)
-    try:
-        yield
-    finally:
-        _is_urgent.reset(token)
+    return Setting(_is_urgent, urgent)
 
 
 def is_urgent() -> bool:

@@ -8,11 +8,11 @@ deadline for each of its steps, and `within(None)` lifts it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 import asyncpg
+
+from models.setting import Setting
 
 NOT_READ = "this took too long; try again later"
 NOT_DONE = "this took too long and was not done; try again"
@@ -31,14 +31,9 @@ class DeadlinePassed(Exception):
         super().__init__(message)
 
 
-@contextmanager
-def within(seconds: float | None) -> Iterator[None]:
+def within(seconds: float | None) -> Setting[float | None]:
     """Everything in the block, and every task it starts, ends in so many seconds. Replaces an outer deadline."""
-    token = _moment.set(None if seconds is None else asyncio.get_running_loop().time() + seconds)
-    try:
-        yield
-    finally:
-        _moment.reset(token)
+    return Setting(_moment, None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
 def moment() -> float | None:

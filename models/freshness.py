@@ -23,7 +23,7 @@ is some microseconds a request; alone it is one round trip, which the query it s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -63,7 +63,7 @@ class Freshness:
         self._connection: asyncpg.Connection | None = None
         self._snapshot = ""
         self._silent_until = 0.0  # who has just not answered in time is not waited for by everybody
-        self._asked: asyncio.Future[bool] | None = None
+        self._asking: list[asyncio.Future[bool]] = []
         self._looking: asyncio.Task[None] | None = None
 
     async def confirm(self) -> bool:
@@ -71,21 +71,20 @@ class Freshness:
         loop = asyncio.get_running_loop()
         if loop.time() < self._silent_until:
             return False
-        if self._asked is None:
-            self._asked = loop.create_future()
-        answer = self._asked
+        answer: asyncio.Future[bool] = loop.create_future()
+        self._asking.append(answer)
         if self._looking is None or self._looking.done():
             self._looking = loop.create_task(self._look_until_nobody_asks())
-        return await asyncio.shield(answer)
+        return await answer
 
     async def _look_until_nobody_asks(self) -> None:
-        while self._asked is not None:
-            answer, self._asked = self._asked, None
+        while self._asking:
+            asking, self._asking = self._asking, []
             known = False
             try:
                 known = await self._looked()
             finally:
-                answer.set_result(known)
+                _answer(asking, known)
 
     async def _looked(self) -> bool:
         try:
@@ -129,10 +128,16 @@ class Freshness:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_result(False)
-        self._asked = None
+        _answer(self._asking, False)
+        self._asking = []
         self.lose()
+
+
+def _answer(asking: Iterable[asyncio.Future[bool]], known: bool) -> None:
+    """Some have gone away meanwhile."""
+    for each in asking:
+        if not each.done():
+            each.set_result(known)
 
 
 def _key(text: str) -> Key:

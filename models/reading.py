@@ -4,7 +4,7 @@ Tortoise's pool asks PostgreSQL twice for every statement (the second time to re
 of each row: 119 µs of the processor for a row by its id, where the driver on a held connection takes 20. What is read
 here cannot change a session or a row (the connections are read-only), so there is nothing to reset.
 
-A statement says itself for whom it asks (`acting_for`): that ends with it, so a connection belongs to nobody, and it
+A statement says itself for whom it asks (`asked_for`): that ends with it, so a connection belongs to nobody, and it
 costs no round trip of its own, which would be a fifth of a page.
 
 A connection on which a statement was cut short is closed, not used again: what is left on it is nobody's answer.
@@ -25,6 +25,7 @@ from models import deadline, tenancy
 from models.asyncpg_client import PoolExhausted, is_urgent
 from models.deadline import GIVEN_UP, DeadlinePassed
 from models.tenancy import SETTING
+from models.turns import Turns
 
 Row: TypeAlias = Mapping[str, Any]  # asyncpg's Record; of that, what is looked up by column name
 
@@ -37,8 +38,8 @@ class Readers:
         self._options = dict(options)
         self._acquire_seconds = acquire_seconds
         self._most = most
-        self._free = asyncio.Semaphore(most)
-        self._reserved = asyncio.Semaphore(limits.of("connections_reserved"))
+        self._free = Turns(most)
+        self._reserved = Turns(limits.of("connections_reserved"))
         self._idle: deque[asyncpg.Connection] = deque()
 
     async def read(self, sql: str, *values: Any) -> list[Row]:
@@ -51,17 +52,13 @@ class Readers:
         try:
             return await self._on(await self._connection(), sql, values)
         finally:
-            turn.release()
+            turn.give_back()
 
-    async def _turn(self, seconds: float) -> asyncio.Semaphore:
-        reserved = self._free.locked() and is_urgent() and not self._reserved.locked()
+    async def _turn(self, seconds: float) -> Turns:
+        reserved = self._free.is_closed and is_urgent() and not self._reserved.is_closed
         turn = self._reserved if reserved else self._free
-        if not turn.locked():
-            await turn.acquire()
-            return turn
         try:
-            async with asyncio.timeout(seconds):
-                await turn.acquire()
+            await turn.take(seconds)
         except TimeoutError:
             raise PoolExhausted("every reading connection is in use") from None
         return turn
@@ -88,7 +85,7 @@ class Readers:
             self._give_back(opening.result())
 
     async def _on(self, connection: asyncpg.Connection, sql: str, values: tuple[Any, ...]) -> list[Row]:
-        asked, who = acting_for(sql, len(values) + 1), tenancy.acting().who
+        asked, who = asked_for(sql, len(values) + 1), tenancy.acting().who
         try:
             rows: list[Row] = await connection.fetch(asked, *values, who, timeout=deadline.left())
         except asyncpg.PostgresError as fault:  # the statement was refused; the connection is as good as before
@@ -112,11 +109,11 @@ class Readers:
     async def all(self) -> list[asyncpg.Connection]:
         """Every connection there can be, opened: for whoever wants to watch them."""
         for _ in range(self._most):
-            await self._free.acquire()
+            await self._free.take(self._acquire_seconds)
         held = [await self._connection() for _ in range(self._most)]
         for connection in held:
             self._give_back(connection)
-            self._free.release()
+            self._free.give_back()
         return held
 
     def close(self) -> None:
@@ -126,7 +123,7 @@ class Readers:
 
 
 @lru_cache(maxsize=1024)
-def acting_for(sql: str, place: int) -> str:
+def asked_for(sql: str, place: int) -> str:
     """The statement, asked for whoever parameter `place` names, and for nobody once it is over.
 
     PostgreSQL evaluates what is LATERAL for each row of what it refers to (its documentation, 7.2.1.5), and OFFSET 0

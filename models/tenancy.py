@@ -11,11 +11,11 @@ PostgreSQL as a setting of the session or the transaction, which its policies re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
+
+from models.setting import Setting
 
 SETTING = "sparekey.acting"
 
@@ -53,14 +53,9 @@ def act_for(who: Acting) -> None:
     _said.set(who)
 
 
-@contextmanager
-def acting_for(who: Acting) -> Iterator[None]:
+def acting_for(who: Acting) -> Setting[Acting | None]:
     """Within the block. Whatever is set inside ends with it."""
-    token = _said.set(who)
-    try:
-        yield
-    finally:
-        _said.reset(token)
+    return Setting(_said, who)
 
 
 def act_unless_said(who: Acting) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
 import orjson
 from starlette.datastructures import Headers
@@ -32,6 +33,7 @@ from models.asyncpg_client import urgently
 from models.deadline import UNKNOWN
 from server import body, media
 from server.http_errors import Code, RequestRejected, error
+from server.last_resort import LastResort
 from server.room import GONE, NoPlace, Place, Room
 
 NEVER_HELD_UP = frozenset({"/livez", "/readyz", "/metrics"})
@@ -68,6 +70,7 @@ class Admission:
         self._app = app
         self._room = room
         self._is_urgent = is_urgent
+        self._last_resort = LastResort()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,24 +98,25 @@ class Admission:
             await self._run(scope, request, place, send)
 
     async def _run(self, scope: Scope, request: Arrived, place: Place, send: Send) -> None:
-        begun = False
+        begun, task = False, cast("asyncio.Task[object]", asyncio.current_task())
 
         async def send_and_leave(message: Message) -> None:
             nonlocal begun
             if not begun:
                 begun = True
                 place.leave()
-                last_resort.reschedule(None)
+                self._last_resort.lift(task)
             await send(message)
 
+        self._last_resort.watch(task, (deadline.moment() or 0) + GRACE_SECONDS)
         try:
-            async with asyncio.timeout_at((deadline.moment() or 0) + GRACE_SECONDS) as last_resort:
-                await self._app(scope, request, send_and_leave)
-        except TimeoutError:
-            if not last_resort.expired():
+            await self._app(scope, request, send_and_leave)
+        except asyncio.CancelledError:
+            if not self._last_resort.lift(task):
                 raise
             await _refuse(scope, send, TIMED_OUT)
         finally:
+            self._last_resort.lift(task)
             place.leave()
 
 

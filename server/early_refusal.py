@@ -11,11 +11,11 @@ plain headers. Everything else, and everybody while there are places, goes the l
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from server import admission, media
+from server.envelope import new_id
 from server.room import Room
 
 ASKED = b"POST /graphql HTTP/1.1\r\n"
@@ -42,7 +42,7 @@ class EarlyRefusal:
         if not _is_whole(head, len(body)):
             return None
         self._room.refuse()
-        own = {**self._policy(), "X-Request-ID": uuid.uuid4().hex}
+        own = {**self._policy(), "X-Request-ID": new_id()}
         return _start(_kind(head)) + self._headers + _lines(own) + b"\r\n" + admission.BUSY
 
 

@@ -10,8 +10,8 @@ documents only, and the only one is GraphiQL.
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from collections.abc import Callable, Mapping
 
 import orjson
@@ -91,7 +91,12 @@ class Envelope:
 def _id_of(headers: Headers) -> str:
     """The caller's own id where it is harmless in a log, otherwise a new one."""
     given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if given and _REQUEST_ID.fullmatch(given) else new_id()
+
+
+def new_id() -> str:
+    """Of a request. It is no secret, and the system's own generator takes three times as long."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def _answer(status: int, body: ErrorBody, **headers: str) -> Response:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import limits
 from server import body
+from server.envelope import new_id
 from server.metrics import Metrics
 from server.unchanged import Unchanged
 
@@ -72,7 +72,7 @@ class SameAgain:
             return False
         self._before.move_to_end(digest)
         self._metrics.count_given_again()
-        headers = [*before.headers, (REQUEST_ID, secrets.token_hex(16).encode())]
+        headers = [*before.headers, (REQUEST_ID, new_id().encode())]
         await send({"type": "http.response.start", "status": before.status, "headers": headers})
         await send({"type": "http.response.body", "body": kept.body if before.has_body else b""})
         return True

@@ -19,7 +19,6 @@ beside them. uvicorn sends a ping every 20 seconds and drops who does not answer
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -40,6 +39,7 @@ from server import credentials, door, faults
 from server.answering import Answering
 from server.credentials import Issuers
 from server.envelope import headers as security_headers
+from server.envelope import new_id
 from server.http_errors import Code, RequestRejected, error
 from server.metrics import Metrics
 from server.running import Caller, OpenContext, timely, until_one_ends, watch
@@ -82,7 +82,7 @@ class SocketEndpoint:
     def _caller(self, scope: Scope) -> Caller:
         """Nobody yet."""
         address = scope["client"][0] if scope.get("client") else ""
-        return Caller(self.open_context, self.clock, None, address, uuid.uuid4().hex)
+        return Caller(self.open_context, self.clock, None, address, new_id())
 
     async def credential(self, headers: Headers, init: Message) -> Credential | None:
         """Raises RequestRejected."""
