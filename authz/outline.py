@@ -104,12 +104,13 @@ def _known(
     policy: Policy, key: Key, outline: Callable[..., Outline], reviewed_at: datetime | None, now: datetime
 ) -> Standing:
     """Of all whose review is not overdue, or of all whose review is, which are as if it had been long ago."""
-    found = policy.standings.get((key, reviewed_at))
+    sort = key if reviewed_at is None else (key, reviewed_at)
+    found = policy.standings.get(sort)
     if found is None or not found.since <= now < found.until:
         if len(policy.standings) >= MOST_SORTS:
             policy.standings.clear()
         found = _standing(policy, outline(*key).facts(NEVER, reviewed_at), now)
-        policy.standings[key, reviewed_at] = found
+        policy.standings[sort] = found
     return found
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
+    get_nullable_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
@@ -30,6 +31,7 @@ from resolvers.selection import (
     READS,
     Asked,
     Compiler,
+    Exact,
     Field,
     Items,
     Leaf,
@@ -82,9 +84,13 @@ def _getter(origin: type, name: str) -> Callable[[Any], Any]:
 
 def shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsList) -> Shape:
     """How values of this type are completed. Raises NotCompiled."""
+    found: Shape
     if is_non_null_type(type_):
-        return NotNull(_bare(compiler, type_.of_type, details))
-    return Nullable(_bare(compiler, type_, details))
+        found = NotNull(_bare(compiler, type_.of_type, details))
+    else:
+        found = Nullable(_bare(compiler, type_, details))
+    itself = leaves.ITSELF.get(get_nullable_type(type_))
+    return found if itself is None else Exact(frozenset({itself}), found)
 
 
 def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:

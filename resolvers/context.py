@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
@@ -16,7 +16,7 @@ from authz.life import next_midnight
 from authz.policy import Policy
 from errors import NotFound
 from models.connection import Row, read
-from models.memory import hold_until, note, spoil
+from models.memory import hold_until, note, recording, spoil
 from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
 from operations.last_use import used_by
 from operations.passkey_answer import RelyingParty
@@ -28,7 +28,7 @@ from resolvers.execution import RequestFacts, SessionChange
 from resolvers.executor import Ahead
 from resolvers.inforce import InForce
 from resolvers.lists import Lists
-from resolvers.remembered import Known, Remembered
+from resolvers.remembered import AgentRow, Known, Remembered
 from resolvers.rows import in_order, load_rows, note_rows
 from schema.engagement import Engagement
 from schema.person import StaffMember
@@ -76,6 +76,7 @@ class Context:
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     denied: set[tuple[UUID, str]] = field(default_factory=set)  # by practice and permission; noted once a request
+    agents: dict[UUID, AgentRow] = field(default_factory=dict)  # that a page of this operation shows
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property
@@ -127,20 +128,21 @@ class Context:
             self.met[kind, key] = found
         return {key: self.met[kind, key] for key in wanted}
 
-    async def meet_agents(self, keys: Iterable[UUID]) -> None:
-        """Have the rows of these agents in `met`, from memory where that is known to be true. Raises NotFound."""
-        wanted = set(keys)
+    async def meet_agents(self, keys: Sequence[UUID]) -> None:
+        """Have these agents in `agents`, from memory where that is known to be true. Raises NotFound."""
+        if recording() is not None:
+            note_rows("agent", keys)
+        remembered = self.remembered if self.request.confirmed else None
+        found: list[Any] = list(map(remembered.agents.get, keys)) if remembered else [None]
+        self.agents.update(await self._agents(keys) if None in found else dict(zip(keys, found, strict=True)))
+
+    async def _agents(self, keys: Sequence[UUID]) -> Mapping[UUID, AgentRow]:
         if self.remembered is None or not self.request.confirmed:
-            await self.all_the("agent", wanted)
-            return
-        note_rows("agent", wanted)
-        known = {key: row for key in wanted if (row := self.remembered.agents.get(key)) is not None}
-        if len(known) < len(wanted):
-            with self.remembered.changes.recorded() as made:
-                read = await self.all_the("agent", wanted.difference(known))
-                known |= {key: dict(row) for key, row in read.items()}  # looked into faster than a record
-                self.remembered.agents.keep(known, made)
-        self.met.update({("agent", key): row for key, row in known.items()})
+            return _agent_rows(await self.all_the("agent", keys))
+        with self.remembered.changes.recorded() as made:
+            found = _agent_rows(await self.all_the("agent", keys))
+            self.remembered.agents.keep(found, made)
+        return found
 
     def engagement(self, row: Row) -> Engagement:
         """An engagement from its row, which has brought those of its agent and its practice.
@@ -289,6 +291,10 @@ class Context:
     def _staffed(self) -> list[UUID]:
         """The practices in which the caller has a role on the staff."""
         return [practice for practice in self.actor.practices if self.actor.roles_at(practice)] if self.actor else []
+
+
+def _agent_rows(found: Mapping[UUID, Row]) -> dict[UUID, AgentRow]:
+    return {key: AgentRow(row) for key, row in found.items()}
 
 
 async def open_context(

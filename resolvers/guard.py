@@ -86,7 +86,8 @@ class Guard(FieldExtension):
     ) -> Any:
         """A subscription's events are not awaited here; for each of them the guard is asked again."""
         context = context_of(info)
-        await _begin(context, info)
+        if info.operation.operation is OperationType.MUTATION:
+            await _begin(context)
         if context.actor is None:
             raise NotSignedIn
         proof = await self._prove(context, context.actor, arguments)
@@ -106,12 +107,11 @@ class Guard(FieldExtension):
         return {"access": access}
 
 
-async def _begin(context: Context, info: strawberry.Info) -> None:
+async def _begin(context: Context) -> None:
     """Of several mutations in one document, each sees what the ones before it changed."""
-    if info.operation.operation is OperationType.MUTATION:
-        if context.mutations:
-            await context.refresh()
-        context.mutations += 1
+    if context.mutations:
+        await context.refresh()
+    context.mutations += 1
 
 
 class Hidden(FieldExtension):

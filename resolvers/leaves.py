@@ -7,7 +7,7 @@ value to it. What that would report as an error is Unexpected: graphql-core shal
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -25,6 +25,8 @@ from strawberry.execution import optimized_is_awaitable
 # From values of which none is null to what stands in the answer.
 Complete: TypeAlias = Callable[[Sequence[Any]], list[Any]]
 
+# Values of exactly this Python type go into the answer unchanged.
+ITSELF: Mapping[Any, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
 _INT = range(-(2**31), 2**31)
 
 
@@ -35,10 +37,8 @@ class Unexpected(Exception):
 def of(type_: GraphQLLeafType) -> Complete:
     """The function that completes values of this type."""
     one = _one(type_)
-    if type_ is GraphQLString or type_ is GraphQLID:
-        return _as_they_are(str, one)
-    if type_ is GraphQLBoolean:
-        return _as_they_are(bool, one)
+    if type_ in ITSELF:
+        return _as_they_are(ITSELF[type_], one)
     if type_ is GraphQLInt:
         return lambda values: [v if type(v) is int and v in _INT else one(v) for v in values]
     if type_ is GraphQLFloat:
@@ -47,14 +47,7 @@ def of(type_: GraphQLLeafType) -> Complete:
 
 
 def _as_they_are(kind: type, one: Callable[[Any], Any]) -> Complete:
-    """Values of exactly this type go into the answer unchanged."""
-
-    def complete(values: Sequence[Any]) -> list[Any]:
-        if set(map(type, values)) <= {kind}:
-            return list(values)
-        return [value if type(value) is kind else one(value) for value in values]
-
-    return complete
+    return lambda values: [value if type(value) is kind else one(value) for value in values]
 
 
 def _enum(type_: Any, one: Callable[[Any], Any]) -> Complete:

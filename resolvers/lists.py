@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -94,9 +95,13 @@ class Selection:
 class Lists:
     """The pages and counts of one operation."""
 
-    def __init__(self) -> None:
-        self._pages: DataLoader[tuple[Selection, Cut], Part] = DataLoader(load_fn=_load_pages)
-        self._counts: DataLoader[Selection, int] = DataLoader(load_fn=_load_counts)
+    @cached_property
+    def _pages(self) -> DataLoader[tuple[Selection, Cut], Part]:
+        return DataLoader(load_fn=_load_pages)
+
+    @cached_property
+    def _counts(self) -> DataLoader[Selection, int]:
+        return DataLoader(load_fn=_load_counts)
 
     async def page(self, selection: Selection, asked: Cut) -> Part:
         selection.note()
@@ -110,14 +115,7 @@ class Lists:
         selection.note()
         statement = _Statement()
         inner = _page(statement, Selection(listing, selection.parent, selection.conditions), asked)
-        house = ", ".join(f"{name} AS {HOUSE}{name}" for name in parent.columns)
-        around = f"(SELECT id AS parent, {house} FROM {parent.table} WHERE id = {statement.value(selection.parent)})"  # noqa: S608  (our own text)
-        shown = ", ".join(f"parents.{HOUSE}{name}" for name in parent.columns)
-        order = "DESC" if asked.backwards else "ASC"
-        sql = (
-            f"SELECT {shown}, page.* FROM {around} AS parents LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
-            f" ORDER BY page.sort_key {order}"
-        )
+        sql = _with_parent(inner, statement.value(selection.parent), parent, asked.backwards)
         found = await watched_read(sql, *statement.values)
         if not found:
             return None
@@ -127,6 +125,17 @@ class Lists:
     async def count(self, selection: Selection) -> int:
         selection.note()
         return await self._counts.load(selection)
+
+
+@lru_cache(maxsize=256)
+def _with_parent(inner: str, key: str, parent: Parent, backwards: bool) -> str:
+    house = ", ".join(f"{name} AS {HOUSE}{name}" for name in parent.columns)
+    around = f"(SELECT id AS parent, {house} FROM {parent.table} WHERE id = {key})"  # noqa: S608  (our own text)
+    shown = ", ".join(f"parents.{HOUSE}{name}" for name in parent.columns)
+    return (
+        f"SELECT {shown}, page.* FROM {around} AS parents LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
+        f" ORDER BY page.sort_key {'DESC' if backwards else 'ASC'}"
+    )
 
 
 async def _load_pages(keys: list[tuple[Selection, Cut]]) -> list[Part]:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
 from authz.life import NEVER, extended
-from authz.outline import Standing, standing
+from authz.outline import Outline, Standing, standing
 from models.connection import Row
-from models.memory import hold_until
+from models.memory import hold_until, recording
 from operations.facts import COLUMNS, OUTLINE, TABLES, outline
 from resolvers import lists
 from resolvers.context import Context
@@ -25,6 +26,7 @@ from resolvers.edges import EDGES
 from resolvers.lists import Listing
 from resolvers.objects import ENGAGEMENT_STATUSES, Column, agent
 from resolvers.relations import grant
+from resolvers.remembered import AgentRow
 from resolvers.selection import READS, Asked, Items, NotNull, Nullable, Output, Pass, Plain, Selection, Shape, TypeName
 from schema.engagement import Engagement, RoleGrant
 from schema.practice import Practice
@@ -33,7 +35,8 @@ Table: TypeAlias = dict[str, Sequence[Any]]  # values of the rows by column
 
 AGENT_ID = "agent_id"
 AGENTS, STANDING = "agents", "standing"  # columns that are made here: the agents' rows, and `authz/outline.py`'s
-MOST = 4096  # standings, or agents, for which a field's answer is kept; of more than that, few are met again
+MOST = 1024  # standings for which a field's answer is kept; of more than that, few are met again
+MOST_SHOWN = 16  # ways in which an agent is shown, kept with it
 BESIDE = {Engagement: ("e", ""), Practice: ("p", "practice_")}  # table, and its columns' prefix
 PRACTICES = "JOIN practices p ON p.id = e.practice_id"
 HOUSE_CLOSED = "house_closed_at"  # of the practice whose page it is
@@ -123,30 +126,25 @@ class Beside:
         return _outputs(self.fields, now, table)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OfAgent:
-    """The agent, made once for all answers that show the same row of it."""
+    """The agent, made once for all answers that show it while its row is remembered."""
 
     name: str
     shape: Selection
-    known: dict[int, tuple[Row, Output]] = field(default_factory=dict)  # a row that is kept has its identity
 
     def columns(self) -> Mapping[str, str]:
         return {}
 
     def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        rows, known = table[AGENTS], self.known
-        found: Sequence[tuple[Row, Output] | None] = [known.get(id(row)) for row in rows]
-        if None in found:
-            found = self._made(now, rows)
-        return [each[1] for each in found if each]
+        return [each.shown.get(self) or self._made(now, each) for each in table[AGENTS]]
 
-    def _made(self, now: Pass, rows: Sequence[Row]) -> Sequence[tuple[Row, Output] | None]:
-        if len(self.known) + len(rows) > MOST:
-            self.known.clear()
-        outputs = self.shape.complete(now, [agent(row) for row in rows])
-        self.known.update({id(row): (row, output) for row, output in zip(rows, outputs, strict=True)})
-        return [self.known[id(row)] for row in rows]
+    def _made(self, now: Pass, row: AgentRow) -> Output:
+        if len(row.shown) >= MOST_SHOWN:
+            row.shown.clear()
+        output: Output = self.shape.complete(now, [agent(row)])[0]
+        row.shown[self] = output
+        return output
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +161,15 @@ class OfStanding:
 
     def values(self, now: Pass, table: Table) -> Sequence[Any]:
         found = table[STANDING]
-        missing = set(found).difference(self.known)
-        if missing:
-            if len(self.known) + len(missing) > MOST:
-                self.known.clear()
-                missing = set(found)
-            self._make(now, list(missing))
+        try:
+            return list(map(self.known.__getitem__, found))
+        except KeyError:
+            self._make(now, list(set(found)))
         return [self.known[each] for each in found]
 
     def _make(self, now: Pass, standings: list[Standing]) -> None:
+        if len(self.known) + len(standings) > MOST:
+            self.known.clear()
         made = [self.make(now.context, each) for each in standings]
         self.known.update(zip(standings, self.shape.complete(now, made), strict=True))
 
@@ -189,8 +187,7 @@ class Read:
 
     def complete(self, now: Pass, rows: Sequence[Row]) -> list[Output]:
         table: Table = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))  # records iterate over values
-        met = now.context.met
-        table[AGENTS] = [met["agent", key] for key in table[AGENT_ID]]
+        table[AGENTS] = list(map(now.context.agents.__getitem__, table[AGENT_ID]))
         if "outline" in table:
             table[STANDING] = _standings(now.context, table)
         return _outputs(self.fields, now, table)
@@ -205,20 +202,28 @@ def _outputs(fields: Sequence[Field], now: Pass, table: Table) -> list[Output]:
 def _standings(context: Context, table: Table) -> list[Standing]:
     """Each row's. What is made of them is the same until time alone changes one."""
     now, policy, closed = context.request.now, context.policy, table[HOUSE_CLOSED][0] is not None
-    rows = zip(table[AGENTS], *(table[name] for name in OUTLINE), strict=True)
-    found = [
-        standing(policy, _sort(agent, kept, closed or ended, suspended), outline, end, reviewed, now)
-        for agent, kept, ended, suspended, end, reviewed in rows
-    ]
-    ends = [end for end in table["runs_out_at"] if end > now]
-    hold_until(min([each.until for each in set(found)] + ends))
+    kept, ended, suspended, ends, reviews = (table[name] for name in OUTLINE)
+    keys = list(zip([agent.side for agent in table[AGENTS]], kept, ended, suspended, repeat(closed)))
+    found: list[Any] = list(map(policy.standings.get, keys))
+    known = set(found)
+    if min(ends) <= now or not _all_hold(known, min(reviews), now):
+        dates = zip(keys, ends, reviews, strict=True)
+        found = [standing(policy, key, _outline, end, reviewed, now) for key, end, reviewed in dates]
+        known = set(found)
+    if recording() is not None:
+        hold_until(min([each.until for each in known] + [end for end in ends if end > now]))
     return found
 
 
-def _sort(agent: Row, kept: str, over: bool, suspended: bool) -> tuple[str, str, bool, bool]:
-    """What `outline` is made of."""
-    over, suspended = over or agent["closed_at"] is not None, suspended or agent["suspended_at"] is not None
-    return agent["kind"], kept, over, suspended
+def _all_hold(found: Iterable[Standing | None], oldest_review: datetime, now: datetime) -> bool:
+    return all(
+        each is not None and each.since <= now < each.until and each.overdue_before <= oldest_review for each in found
+    )
+
+
+def _outline(side: tuple[str, bool, bool], kept: str, ended: bool, suspended: bool, closed: bool) -> Outline:
+    kind, agent_closed, agent_suspended = side
+    return outline(kind, kept, ended or closed or agent_closed, suspended or agent_suspended)
 
 
 def of_page(found: Shape) -> Read | None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import limits
 from authz.actor import Actor
+from models.connection import Row
 from models.freshness import Freshness
 from models.memory import Changes, Memory, Rows
 from operations.denials import Denials
@@ -28,6 +30,18 @@ class Known:
     actor: Actor
     in_force: InForce
     seen: datetime
+
+
+class AgentRow(dict[str, Any]):
+    """An agent's row, and `side`: what an engagement's standing depends on of it. In which field of which document it
+    is shown how, is kept with it."""
+
+    __slots__ = ("shown", "side")
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(row)
+        self.side = row["kind"], row["closed_at"] is not None, row["suspended_at"] is not None
+        self.shown: dict[object, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)

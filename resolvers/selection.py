@@ -122,6 +122,20 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
+class Exact:
+    """Values of which nearly all are of one type, and mean themselves there. Whatever else there is among them, null
+    included, `otherwise` completes."""
+
+    kinds: frozenset[type]
+    otherwise: Shape
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        if self.kinds.issuperset(map(type, values)):
+            return values if type(values) is list else list(values)
+        return self.otherwise.complete(now, values)
+
+
+@dataclass(frozen=True, slots=True)
 class NotNull:
     inner: Shape
 

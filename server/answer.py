@@ -34,8 +34,10 @@ class Encoded:
         """Executed without an error in any field."""
         return self.status == 200 and self.code == OK
 
-    def response(self) -> Response:
-        return Response(self.body, self.status, self.headers)
+    def response(self, **more: str) -> Response:
+        """`more`: headers besides, with `_` for `-`."""
+        further = {name.replace("_", "-"): value for name, value in more.items()}
+        return Response(self.body, self.status, {**self.headers, **further} if further else self.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 
@@ -109,4 +110,9 @@ def _host(origin: str) -> str | None:
 
 def browser(headers: Headers) -> str:
     """What the client calls itself, to be shown to whoever signed in with it: at most 200 printable characters."""
-    return "".join(filter(str.isprintable, headers.get("user-agent", "")))[:200]
+    return _printable(headers.get("user-agent", ""))
+
+
+@lru_cache(maxsize=256)
+def _printable(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:200]

@@ -15,12 +15,11 @@ import re
 from collections.abc import Callable, Mapping
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import limits
-from server import faults
+from server import faults, heads
 from server.http_errors import Code, ErrorBody, error, internal_error
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -48,12 +47,13 @@ class Envelope:
         self._app = app
         self._digest = digest
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers(https).items()]
+        self._names = {name for name, _ in self._headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["sparekey.request_id"] = _id_of(Headers(scope=scope))
+        request_id = scope["sparekey.request_id"] = _id_of(heads.of(scope))
         started = False
 
         async def send_complete(message: Message) -> None:
@@ -79,18 +79,21 @@ class Envelope:
 
     def _complete(self, message: Message, request_id: str) -> None:
         """What the answer says itself stays, but for the request's id."""
-        given = [header for header in message.get("headers", ()) if header[0] != REQUEST_ID]
+        given = list(message.get("headers", ()))
         names = {name for name, _ in given}
-        given += [header for header in self._headers if header[0] not in names]
+        if REQUEST_ID in names:
+            given = [header for header in given if header[0] != REQUEST_ID]
+        plain = names.isdisjoint(self._names)
+        given += self._headers if plain else [header for header in self._headers if header[0] not in names]
         given.append((REQUEST_ID, request_id.encode()))
         if POLICY_NAME not in names and (digest := self._digest()):
             given.append((POLICY_NAME, digest.encode()))
         message["headers"] = given
 
 
-def _id_of(headers: Headers) -> str:
+def _id_of(headers: heads.Heads) -> str:
     """The caller's own id where it is harmless in a log, otherwise a new one."""
-    given = headers.get("x-request-id", "")
+    given = headers.get("x-request-id")
     return given if given and _REQUEST_ID.fullmatch(given) else new_id()
 
 

@@ -50,6 +50,7 @@ class Service:
         self.url = url
         self.clock = clock
         self.first = first
+        self.sessions = Sessions(settings.session_idle_seconds, settings.session_absolute_seconds)
         self.metrics = Metrics()
         self.follower = Follower(first.policy, clock(), self.metrics)
         self.folder = PolicyFolder(
@@ -115,11 +116,9 @@ class Service:
         """Refuses with 503 where this worker cannot confirm in time which set is in force."""
         if self.issuers is not None:
             request = await self.issuers.renewed(request)
-        known = self.follower.in_force
-        sessions = Sessions(self.settings.session_idle_seconds, self.settings.session_absolute_seconds)
-        context = Context(
-            request, known.policy, known.activated_at, sessions, follow=self.follower.at, remembered=self.remembered
-        )
+        known, follow = self.follower.in_force, self.follower.at
+        context = Context(request, known.policy, known.activated_at, self.sessions, follow=follow)
+        context.remembered = self.remembered
         context.relying_party = self.relying_party
         context.stored_policy = self.follower.stored
         if context.recall():
