@@ -35,24 +35,28 @@ class EarlyRefusal:
 
     def answer(self, received: bytes) -> bytes | None:
         """The whole answer to what was received, or None if it has to go the long way."""
-        if not self._room.is_closed or not received.startswith(ASKED) or admission.takes_away(received):
+        if not received.startswith(ASKED) or admission.takes_away(received):
+            return None
+        if not self._room.is_closed:
+            self._room.expect()
             return None
         head, _, body = received.partition(b"\r\n\r\n")
         head = head.lower()
         if not _is_whole(head, len(body)):
             return None
         self._room.refuse()
-        own = {**self._policy(), "X-Request-ID": new_id()}
-        return _start(_kind(head)) + self._headers + _lines(own) + b"\r\n" + admission.BUSY
+        own = _lines(self._policy()) + b"x-request-id: %s\r\n\r\n" % new_id().encode()
+        return _start(_kind(head)) + self._headers + own + admission.BUSY
 
 
 def _is_whole(head: bytes, length: int) -> bool:
-    lengths = LENGTH.findall(head)
+    said = LENGTH.search(head)
     return (
-        len(lengths) == head.count(b"content-length") == 1
-        and int(lengths[0]) == length
+        said is not None
+        and head.count(b"content-length") == 1
+        and int(said[1]) == length
         and head.count(b"\n") == head.count(b"\r\n")
-        and not any(each in head for each in LONG_WAY)
+        and not any(map(head.__contains__, LONG_WAY))
     )
 
 

@@ -33,6 +33,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._undelivered = 0
         self._has_begun = False  # a request whose headers are not complete
         self._upgraded = False
+        self._refused_at = 0.0
         self._headers_due: asyncio.TimerHandle | None = None
         self._answer_due: asyncio.TimerHandle | None = None
         self._early_refusal: EarlyRefusal | None = getattr(
@@ -132,8 +133,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _stay_idle(self) -> None:
         self._headers_due = _stopped(self._headers_due)
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._refused_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._keep_alive(self.timeout_keep_alive)
+
+    def _keep_alive(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """A refusal begins the time anew, too. It is cheaper to look for it here than to move the timer each time."""
+        left = self._refused_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._keep_alive(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def _await_headers(self) -> None:
         self._headers_due = self.loop.call_later(limits.of("header_seconds"), self._close_without_headers)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import limits
@@ -48,7 +49,8 @@ class Place:
             room.left(self._reserved)
 
 
-Lane = deque[asyncio.Future[Place | None]]
+Turn = asyncio.Future[Place | str]  # a place, or the reason why there is none
+Lane = deque[Turn]
 
 
 class Room:
@@ -61,6 +63,7 @@ class Room:
         self._urgent: Lane = deque()
         self._others: Lane = deque()
         self._freed = 0
+        self._coming = 0
         self._pace = Pace()
 
     @property
@@ -74,11 +77,22 @@ class Room:
     @property
     def is_closed(self) -> bool:
         """For those who are not urgent: there is no place and no hope of one in time."""
-        if self._taken < limits.of("requests_running"):
+        places = limits.of("requests_running") - self._taken - self._coming
+        if places > 0:
             return False
-        waiting = self.waiting
+        waiting = self.waiting + min(self._coming, -places)
         hopeless = self._pace.seconds * (waiting + 1) > _patience() / CAUTION
         return hopeless or waiting >= limits.of("requests_waiting")
+
+    def expect(self) -> None:
+        """Somebody is on the way and asks for a place in this turn of the loop. Of a hundred who come at once, all but
+        the first are not to find the room empty."""
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._expect_nobody)
+        self._coming += 1
+
+    def _expect_nobody(self) -> None:
+        self._coming = 0
 
     def refuse(self) -> None:
         self.refused[FULL] += 1
@@ -109,8 +123,11 @@ class Room:
             self._freed += 1
             others_turn = self._others and self._freed % SHARE == 0
             lane = self._others if others_turn or not self._urgent else self._urgent
-        if lane:
-            lane.popleft().set_result(self._take(reserved))
+        while lane:
+            turn = lane.popleft()
+            if not turn.done():
+                turn.set_result(self._take(reserved))
+                return
 
     def _take(self, reserved: bool) -> Place:
         if reserved:
@@ -128,24 +145,29 @@ class Room:
         if self.waiting >= limits.of("requests_waiting"):
             if not self._others:
                 raise NoPlace(FULL)
-            self._others.pop().set_result(None)
+            _tell(self._others.pop(), FULL)
         return self._urgent
 
     async def _wait(self, lane: Lane, gone: Callable[[], Awaitable[Any]]) -> Place:
-        turn: asyncio.Future[Place | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: Turn = loop.create_future()
         lane.append(turn)
+        patience = loop.call_later(_patience(), _tell, turn, WAITED)
         hung_up = asyncio.ensure_future(gone())
+        hung_up.add_done_callback(lambda _: _tell(turn, GONE))
         try:
-            await asyncio.wait({turn, hung_up}, timeout=_patience(), return_when=asyncio.FIRST_COMPLETED)
+            answer = await turn
         except asyncio.CancelledError:
-            _give_back(lane, turn)
+            _give_back(turn)
             raise
         finally:
+            patience.cancel()
             hung_up.cancel()
-        if not hung_up.done() and turn.done() and (place := turn.result()):
-            return place
-        _give_back(lane, turn)
-        raise NoPlace(GONE if hung_up.done() else FULL if turn.done() else WAITED)
+            with suppress(ValueError):  # whoever got a place, or made way, was taken from it
+                lane.remove(turn)
+        if isinstance(answer, Place):
+            return answer
+        raise NoPlace(answer)
 
 
 class Pace:
@@ -171,8 +193,12 @@ def _patience() -> float:
     return limits.of("request_wait_milliseconds") / 1000
 
 
-def _give_back(lane: Lane, turn: asyncio.Future[Place | None]) -> None:
+def _tell(turn: Turn, reason: str) -> None:
     if not turn.done():
-        lane.remove(turn)
-    elif place := turn.result():
+        turn.set_result(reason)
+
+
+def _give_back(turn: Turn) -> None:
+    """The place of somebody who was cancelled in the moment in which it came."""
+    if turn.done() and not turn.cancelled() and isinstance(place := turn.result(), Place):
         place.leave()

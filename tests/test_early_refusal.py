@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import limits
@@ -23,11 +25,24 @@ def answer(received: bytes, room: Room | None = None) -> bytes | None:
     return EarlyRefusal(room or Full(), SECURITY, lambda: {"Sparekey-Policy": "0123"}).answer(received)
 
 
-def test_a_whole_request_is_refused_while_the_room_is_closed_and_counted() -> None:
+async def test_a_whole_request_is_refused_while_the_room_is_closed_and_counted() -> None:
     room = Full()
     assert (answer(posted(), room) or b"").startswith(b"HTTP/1.1 503 ")
     assert room.refused.total() == 1
     assert answer(posted(), Room()) is None
+
+
+async def test_of_many_who_come_at_once_only_as_many_go_the_long_way_as_can_hope(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are all received before the first of them asks for a place."""
+    small = {"SPAREKEY_LIMIT_REQUESTS_RUNNING": "3", "SPAREKEY_LIMIT_REQUESTS_WAITING": "4"}
+    monkeypatch.setattr(limits, "LIMITS", limits.read({**small, "SPAREKEY_LIMIT_REQUESTS_RESERVED": "1"}))
+    room = Room()
+    at_once = [answer(posted(), room) for _ in range(20)]
+    assert [each is None for each in at_once] == [True] * 7 + [False] * 13
+    await asyncio.sleep(0)
+    assert answer(posted(), room) is None, "none of them asked, so there is room for the next"
 
 
 @pytest.mark.parametrize(
