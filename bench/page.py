@@ -1,9 +1,10 @@
 """The staff page over HTTP and PostgreSQL: a practice, its 20 engagements, each with agent, roles and status.
 
 Ours beside PostGraphile 5, an idiomatic server of strawberry, Tortoise and DataLoaders, and a bare route that returns
-the same bytes. Ours signs every caller in and checks what they may see; the others ask nobody. *Executed* means that
-every request is for another practice and that no answer is kept; *unchanged* that one page is asked again and again.
-Before anything is measured every server's answer is compared with ours.
+the same bytes. Ours signs every caller in and checks what they may see; the others ask nobody, but for a second
+PostGraphile that does the same work: it knows the caller by the same session, behind row-level security. *Executed*
+means that every request is for another practice and that no answer is kept; *unchanged* that one page is asked again
+and again. Before anything is measured every server's answer is compared with ours.
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ POSTGRAPHILE = """query ($id: UUID!) { practice: practiceByRowId(rowId: $id) { i
  } } }"""
 
 EXECUTED, UNCHANGED = "sparekey, executed", "sparekey, the unchanged page"
+SIGNED_IN = "PostGraphile, signed in, behind RLS"
 PEER, IDIOMATIC, BYTES = "PostGraphile", "strawberry + Tortoise + DataLoader", "Starlette route, the same bytes"
 PROMISES = (
     (EXECUTED, PEER, 2.0),
+    (EXECUTED, SIGNED_IN, 2.0),
     (EXECUTED, IDIOMATIC, 15.0),
     (UNCHANGED, BYTES, 0.5),
 )
@@ -109,13 +112,15 @@ def _start_ours(bench: Bench, stack: ExitStack, town: Town) -> None:
 
 def _start_peers(bench: Bench, stack: ExitStack, town: Town) -> None:
     ours = Running(bench.targets[0].port, bench.targets[0].server)
-    for name, server, document in (
-        (PEER, servers.postgraphile(town.url), POSTGRAPHILE),
-        (IDIOMATIC, servers.idiomatic(town.url), OURS),
+    for name, server, document, signed_in in (
+        (PEER, servers.postgraphile(town.url), POSTGRAPHILE, False),
+        (SIGNED_IN, servers.postgraphile(town.url, signed_in=True), POSTGRAPHILE, True),
+        (IDIOMATIC, servers.idiomatic(town.url), OURS, False),
     ):
         running = stack.enter_context(server)
-        _compare(name, ours, running, town, document)
-        bench.target(name, running, _everybody(town, document))
+        asked = _everybody(town, document, signed_in=signed_in)
+        _compare(name, ours, running, town, asked[:COMPARED])
+        bench.target(name, running, asked)
 
 
 def _at_size(bench: Bench) -> list[str]:
@@ -153,20 +158,20 @@ async def _prepare_postgraphile(url: str) -> None:
         await session.close()
 
 
-def _compare(name: str, ours: Running, peer: Running, town: Town, document: str) -> None:
+def _compare(name: str, ours: Running, peer: Running, town: Town, asked: Sequence[Asked]) -> None:
     """Raises SystemExit at the first difference in practice, agents, roles or status."""
-    for mine, theirs in zip(_some(town, OURS, signed_in=True), _some(town, document), strict=True):
+    for mine, theirs in zip(_some(town), asked, strict=True):
         if _essence(ours.answer(mine)) != _essence(peer.answer(theirs)):
             raise SystemExit(f"{name} answers {theirs.body['variables']} differently")
 
 
-def _some(town: Town, document: str, *, signed_in: bool = False) -> list[Asked]:
-    return _everybody(town, document, signed_in=signed_in)[:COMPARED]
+def _some(town: Town) -> list[Asked]:
+    return _everybody(town, OURS, signed_in=True)[:COMPARED]
 
 
 def _expect_variety(ours: Running, town: Town) -> None:
     """A page on which everything is the same would prove little about the answers."""
-    pages = [_essence(ours.answer(each)) for each in _some(town, OURS, signed_in=True)]
+    pages = [_essence(ours.answer(each)) for each in _some(town)]
     statuses = {engagement[1] for page in pages for engagement in page[1]}
     if statuses != {"active", "suspended", "awaiting_agreement"} or any(len(page[1]) != EACH for page in pages):
         raise SystemExit(f"the pages are not as they were made: {statuses}")

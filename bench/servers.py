@@ -100,9 +100,10 @@ def bytes_route(answer: Path) -> Any:
     return running((sys.executable, "-m", "bench.peers.bytes_route"), {"ANSWER": str(answer)})
 
 
-def postgraphile(url: str) -> Any:
+def postgraphile(url: str, *, signed_in: bool = False) -> Any:
     """With a young generation that holds what 32 requests make, so that less of it is copied."""
     environment = {"NODE_ENV": "production", "GRAPHILE_ENV": "production", "DATABASE_URL": url}
+    environment |= {"SIGNED_IN": "1"} if signed_in else {}
     return running((node(), "--max-semi-space-size=64", "server.mjs"), environment, POSTGRAPHILE)
 
 

@@ -7,7 +7,7 @@
 
 CREATE TABLE peer_roles (key text PRIMARY KEY, title text NOT NULL);
 
-CREATE VIEW peer_engagements AS
+CREATE VIEW peer_engagements WITH (security_invoker) AS
     SELECT e.id, e.practice_id, e.agent_id, CASE
         WHEN e.ended_at IS NOT NULL OR p.closed_at IS NOT NULL OR a.closed_at IS NOT NULL
             OR e.expires_at <= now() - interval '30 days' THEN 'ended'
@@ -33,3 +33,22 @@ CREATE FUNCTION role_grants_status(g role_grants) RETURNS text LANGUAGE sql STAB
     SELECT CASE WHEN g.expires_at <= now() THEN 'lapsed' WHEN g.confirmed_at IS NULL THEN 'pending_confirmation'
         ELSE 'active' END
 $$;
+
+-- For the server that asks who it is: the practices of whoever the session names, and what belongs to them. Of a
+-- function that depends on no row PostgreSQL asks once a statement.
+CREATE FUNCTION peer_practices() RETURNS uuid[] LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT coalesce(array_agg(m.practice_id), '{}') FROM staff_members m JOIN sessions s ON s.user_id = m.user_id
+    WHERE s.reference_hash = sha256(convert_to(current_setting('peer.session'), 'UTF8'))
+        AND s.ended_at IS NULL AND s.expires_at > now() AND m.removed_at IS NULL
+$$;
+COMMENT ON FUNCTION peer_practices() IS E'@behavior -*';
+DO $$ BEGIN CREATE ROLE peer_visitor NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+GRANT SELECT ON practices, engagements, agents, role_grants, agreements, peer_roles, peer_engagements TO peer_visitor;
+CREATE POLICY peer_seen ON practices FOR SELECT TO peer_visitor
+    USING (id = ANY ((SELECT peer_practices())::uuid[]));
+CREATE POLICY peer_seen ON engagements FOR SELECT TO peer_visitor
+    USING (practice_id = ANY ((SELECT peer_practices())::uuid[]));
+CREATE POLICY peer_seen ON role_grants FOR SELECT TO peer_visitor
+    USING (practice_id = ANY ((SELECT peer_practices())::uuid[]));
+CREATE POLICY peer_seen ON agreements FOR SELECT TO peer_visitor
+    USING (practice_id = ANY ((SELECT peer_practices())::uuid[]));

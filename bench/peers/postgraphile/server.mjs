@@ -3,6 +3,10 @@
 // while they are planned, and as many database connections as Sparekey has. NODE_ENV and GRAPHILE_ENV are
 // `production`, set by who starts it.
 //
+// With SIGNED_IN set it answers, like Sparekey, for whoever the cookie names, and what they may see is row-level
+// security's to say, as its documentation has it: `pgSettings` for each request, which PostgreSQL is told in a
+// transaction around the statement. Without, it asks nobody and reads as the tables' owner.
+//
 // PgIndexBehaviorsPlugin would hide the grants of an engagement, because the index that serves them is partial.
 // NodePlugin adds ids that the page does not ask for.
 
@@ -11,6 +15,13 @@ import { postgraphile } from "postgraphile";
 import { makePgService } from "postgraphile/adaptors/pg";
 import { grafserv } from "postgraphile/grafserv/node";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
+
+const SESSION = /(?:^|; )__Host-sparekey=([^;]*)/;
+
+function signedIn(requestContext) {
+  const cookie = requestContext.node.req.headers.cookie ?? "";
+  return { pgSettings: { role: "peer_visitor", "peer.session": SESSION.exec(cookie)?.[1] ?? "" } };
+}
 
 const preset = {
   extends: [PostGraphileAmberPreset],
@@ -24,7 +35,7 @@ const preset = {
     }),
   ],
   schema: { defaultBehavior: "list -connection -insert -update -delete" },
-  grafast: { explain: false },
+  grafast: { explain: false, ...(process.env.SIGNED_IN && { context: signedIn }) },
   grafserv: { graphqlPath: "/graphql", graphiql: false, websockets: false, watch: false, outputDataAsString: true },
 };
 
