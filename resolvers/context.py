@@ -134,14 +134,19 @@ class Context:
             note_rows("agent", keys)
         remembered = self.remembered if self.request.confirmed else None
         found: list[Any] = list(map(remembered.agents.get, keys)) if remembered else [None]
-        self.agents.update(await self._agents(keys) if None in found else dict(zip(keys, found, strict=True)))
+        if None not in found:
+            self.agents.update(zip(keys, found, strict=True))
+        elif remembered is None:
+            self.agents.update(await _agents(keys))
+        else:
+            self.agents.update(await self._agents_to_remember(remembered, keys))
 
-    async def _agents(self, keys: Sequence[UUID]) -> Mapping[UUID, AgentRow]:
-        if self.remembered is None or not self.request.confirmed:
-            return _agent_rows(await self.all_the("agent", keys))
-        with self.remembered.changes.recorded() as made:
-            found = _agent_rows(await self.all_the("agent", keys))
-            self.remembered.agents.keep(found, made)
+    async def _agents_to_remember(self, remembered: Remembered, keys: Sequence[UUID]) -> dict[UUID, AgentRow]:
+        """Read now: what this operation has seen of them may be older than the recording."""
+        with remembered.changes.recorded() as made:
+            note_rows("agent", keys)
+            found = await _agents(keys)
+            remembered.agents.keep(found, made)
         return found
 
     def engagement(self, row: Row) -> Engagement:
@@ -293,8 +298,13 @@ class Context:
         return [practice for practice in self.actor.practices if self.actor.roles_at(practice)] if self.actor else []
 
 
-def _agent_rows(found: Mapping[UUID, Row]) -> dict[UUID, AgentRow]:
-    return {key: AgentRow(row) for key, row in found.items()}
+async def _agents(keys: Iterable[UUID]) -> dict[UUID, AgentRow]:
+    """Raises NotFound."""
+    wanted = list(dict.fromkeys(keys))
+    rows = [row for row in await load_rows("agent", wanted) if row is not None]
+    if len(rows) < len(wanted):
+        raise NotFound
+    return {row["id"]: AgentRow(row) for row in rows}
 
 
 async def open_context(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authz.agreement import AgreementFacts
 from authz.life import NEVER, Facts, changes_at, grant_status, life
 from authz.load import load
 from authz.outline import Outline, standing
@@ -121,25 +122,29 @@ async def test_the_outline_is_kept_whatever_changes_a_part(
     assert await eraser.session.fetch("SELECT outline FROM engagements ORDER BY id") != before
 
 
-async def test_of_two_grants_at_once_the_outline_has_both(
-    database: AsyncpgClient, eraser: Eraser, database_url: str
+SIGN = "UPDATE agreements SET practice_signed_at = now() WHERE engagement_id = $1"
+GIVE = (
+    "INSERT INTO role_grants (id, engagement_id, role, granted_at, granted_by_id)"
+    " SELECT gen_random_uuid(), id, 'biller', now(), started_by_id FROM engagements WHERE id = $1"
+)
+
+
+@pytest.mark.parametrize("acts", [(GIVE, SIGN), (SIGN, GIVE)])
+async def test_of_two_changes_at_once_the_outline_has_both(
+    database: AsyncpgClient, eraser: Eraser, database_url: str, acts: tuple[str, str]
 ) -> None:
     """Also by hands that lock nothing beforehand."""
-    bare = drawn(random.Random(1).choice, START)._replace(grants=(), agreement=None)
-    (key,) = await store([bare], START)
-    give = (
-        "INSERT INTO role_grants (id, engagement_id, role, granted_at, granted_by_id)"
-        " SELECT gen_random_uuid(), id, $2, now(), started_by_id FROM engagements WHERE id = $1"
-    )
+    unsigned = AgreementFacts("baa", START, START, None, START.date())
+    (key,) = await store([drawn(random.Random(1).choice, START)._replace(grants=(), agreement=unsigned)], START)
     one, two = [await asyncpg.connect(database_url) for _ in range(2)]
     try:
         async with one.transaction():
-            await one.execute(give, key, "biller")
-            second = asyncio.create_task(two.execute(give, key, "auditor"))
+            await one.execute(acts[0], key)
+            second = asyncio.create_task(two.execute(acts[1], key))
             await asyncio.sleep(0.1)
             assert not second.done(), "it waits for the first"
         await second
     finally:
         await one.close()
         await two.close()
-    assert await eraser.session.fetchval("SELECT outline FROM engagements") == "auditor ?,biller ?;"
+    assert await eraser.session.fetchval("SELECT outline FROM engagements") == f"biller ?;baa -ap {START:%Y-%m-%d} - -"
