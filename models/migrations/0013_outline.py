@@ -44,7 +44,7 @@ END $$;
 """
 PARTS = ("role_grants", "agreements")
 KEPT = [
-    f"CREATE TRIGGER {table}_outlined AFTER INSERT OR UPDATE OR DELETE ON {table}"
+    f"CREATE TRIGGER {table}_kept AFTER INSERT OR UPDATE OR DELETE ON {table}"
     " FOR EACH ROW EXECUTE FUNCTION keep_outline();"
     for table in PARTS
 ]
