@@ -116,18 +116,22 @@ class Room:
         """Called by the place. It goes to whoever waits first in the lane whose turn it is."""
         if reserved:
             self._reserved_taken -= 1
-            lane = self._urgent
-        else:
-            self._pace.beat(self._taken >= limits.of("requests_running"))
-            self._taken -= 1
-            self._freed += 1
-            others_turn = self._others and self._freed % SHARE == 0
-            lane = self._others if others_turn or not self._urgent else self._urgent
-        while lane:
-            turn = lane.popleft()
-            if not turn.done():
-                turn.set_result(self._take(reserved))
-                return
+            self._hand_on(reserved, self._urgent)
+            return
+        self._pace.beat(self._taken >= limits.of("requests_running"))
+        self._taken -= 1
+        self._freed += 1
+        others_turn = self._freed % SHARE == 0
+        self._hand_on(reserved, *((self._others, self._urgent) if others_turn else (self._urgent, self._others)))
+
+    def _hand_on(self, reserved: bool, *lanes: Lane) -> None:
+        """To the first who still waits. Who gave up in this turn of the loop has not been taken from the lane yet."""
+        for lane in lanes:
+            while lane:
+                turn = lane.popleft()
+                if not turn.done():
+                    turn.set_result(self._take(reserved))
+                    return
 
     def _take(self, reserved: bool) -> Place:
         if reserved:

@@ -134,6 +134,19 @@ async def test_who_hangs_up_leaves_the_queue_at_once() -> None:
     assert room.waiting == 0
 
 
+async def test_a_place_passes_from_a_lane_in_which_all_just_gave_up_to_the_other() -> None:
+    room, hung_up = Room(), asyncio.Event()
+    places = [await enter(room) for _ in range(3)] + [await enter(room, urgent=True)]
+    gone = asyncio.ensure_future(room.enter(True, hung_up.wait))
+    (next_one,) = await waiting(room, False)
+    hung_up.set()
+    while not room._urgent[0].done():  # told, and not yet awake
+        await asyncio.sleep(0)
+    places[0].leave()
+    await asyncio.wait_for(next_one, 0.05)
+    assert await reason(gone) == GONE
+
+
 async def test_who_cannot_expect_a_place_in_time_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LIMITS", table(REQUESTS_WAITING="100"))
     room = Room()
