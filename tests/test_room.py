@@ -140,7 +140,7 @@ async def test_a_place_passes_from_a_lane_in_which_all_just_gave_up_to_the_other
     gone = asyncio.ensure_future(room.enter(True, hung_up.wait))
     (next_one,) = await waiting(room, False)
     hung_up.set()
-    while not room._urgent[0].done():  # told, and not yet awake
+    while not room._urgent[0].done():  # noqa: ASYNC110  (told, and not yet awake: nobody can wait for that)
         await asyncio.sleep(0)
     places[0].leave()
     await asyncio.wait_for(next_one, 0.05)
