@@ -36,14 +36,15 @@ class Listed:
     selection: Selection
     part: Part
     edge: Callable[..., Any]
-    node: Callable[[Row], Any]
+    node: Callable[[Row], Any] | None  # None: they stay rows
     made: list[Any] | None = None
 
     @property
     def nodes(self) -> list[Any]:
         """Made once, for edges and nodes alike."""
         if self.made is None:
-            self.made = [self.node(row) for row in self.part.rows]
+            rows = self.part.rows
+            self.made = list(rows) if self.node is None else [self.node(row) for row in rows]
         return self.made
 
     @property

@@ -141,7 +141,7 @@ async def practice(context: Context, key: UUID, info: strawberry.Info) -> Practi
         return None
     if read is not None:
         await context.meet_agents([row[reads.AGENT_ID] for row in found[1].rows])
-    node: Callable[[Row], Any] = _as_it_is if read else context.engagement
+    node: Callable[[Row], Any] | None = None if read else context.engagement
     made = objects.practice(found[0])
     made.along = Along(below[0], Listed(selection, found[1], EngagementEdge, node), read is not None)
     return made
@@ -152,10 +152,6 @@ def _cut_of_engagements(asked: Mapping[str, Any]) -> Cut | None:
         return cut(OF_PRACTICE.name, **{name: value for name, value in asked.items() if name != "status"})
     except InvalidInput:  # the edge will say so, at its place
         return None
-
-
-def _as_it_is(row: Row) -> Row:
-    return row
 
 
 def _along(context: Context, practice: Practice, asked: Mapping[str, Any]) -> EngagementConnection | None:
