@@ -304,6 +304,14 @@ INSERT INTO practices (id, name, kind, incorporated, created_at, created_by_id)
 INSERT INTO staff_members (id, practice_id, user_id, roles, added_at, added_by_id)
     SELECT id, id, id, '{owner}', now(), id FROM users WHERE id = acting_user();
 """
+ENGAGE = """
+INSERT INTO agents (id, kind, legal_name, address, city, phone, email, registered_at, registered_by_id)
+    SELECT id, 'billing_company', 'ACME', '', '', '', '', now(), id FROM users WHERE id = acting_user();
+INSERT INTO engagements (id, practice_id, agent_id, purpose, started_at, started_by_id, expires_at)
+    SELECT id, id, id, 'contracted_service', now(), id, now() + interval '1 day' FROM users WHERE id = acting_user();
+INSERT INTO role_grants (id, engagement_id, role, granted_at, granted_by_id)
+    SELECT id, id, 'biller', now(), id FROM users WHERE id = acting_user();
+"""
 
 
 async def test_the_wall_that_an_ordinary_owner_built_lets_everybody_see_their_own(
@@ -320,6 +328,8 @@ async def test_the_wall_that_an_ordinary_owner_built_lets_everybody_see_their_ow
         await session.execute(FOUND)
         seen = await session.fetch("SELECT p.id FROM practices p JOIN staff_members s ON s.practice_id = p.id")
         assert [row["id"] for row in seen] == [person]
+        await session.execute(ENGAGE)
+        assert [row["outline"] for row in await session.fetch("SELECT outline FROM engagements")] == ["biller ?;"]
     await session.close()
 
 
