@@ -7,7 +7,7 @@ deadline for each of its steps, and `within(None)` lifts it.
 
 from __future__ import annotations
 
-import asyncio
+import time
 from contextvars import ContextVar
 
 import asyncpg
@@ -33,15 +33,15 @@ class DeadlinePassed(Exception):
 
 def within(seconds: float | None) -> Setting[float | None]:
     """Everything in the block, and every task it starts, ends in so many seconds. Replaces an outer deadline."""
-    return Setting(_moment, None if seconds is None else asyncio.get_running_loop().time() + seconds)
+    return Setting(_moment, None if seconds is None else time.monotonic() + seconds)
 
 
 def moment() -> float | None:
-    """In the time of the event loop; None without a deadline."""
+    """In time.monotonic(), which is the event loop's time, too; None without a deadline."""
     return _moment.get()
 
 
 def left() -> float | None:
     """Seconds, at least 0; None without a deadline."""
     at = _moment.get()
-    return None if at is None else max(0.0, at - asyncio.get_running_loop().time())
+    return None if at is None else max(0.0, at - time.monotonic())

@@ -23,6 +23,7 @@ is some microseconds a request; alone it is one round trip, which the query it s
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
@@ -68,9 +69,9 @@ class Freshness:
 
     async def confirm(self) -> bool:
         """Whether all that was committed before this call is known now. When it is not, nothing is remembered."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._silent_until:
+        if time.monotonic() < self._silent_until:
             return False
+        loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
         self._asking.append(answer)
         if self._looking is None or self._looking.done():
@@ -91,7 +92,7 @@ class Freshness:
             async with asyncio.timeout(TIMEOUT):
                 await self._look()
         except TimeoutError:
-            self._silent_until = asyncio.get_running_loop().time() + TIMEOUT
+            self._silent_until = time.monotonic() + TIMEOUT
             self.lose()
         except Exception:  # whatever it was, nothing is known; the driver has many words for a lost connection
             self.lose()

@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
 
 import orjson
 from starlette.datastructures import Headers
@@ -33,7 +32,7 @@ from models.asyncpg_client import urgently
 from models.deadline import UNKNOWN
 from server import body, media
 from server.http_errors import Code, RequestRejected, error
-from server.last_resort import LastResort
+from server.last_resort import LAST_RESORT
 from server.room import GONE, NoPlace, Place, Room
 
 NEVER_HELD_UP = frozenset({"/livez", "/readyz", "/metrics"})
@@ -70,7 +69,6 @@ class Admission:
         self._app = app
         self._room = room
         self._is_urgent = is_urgent
-        self._last_resort = LastResort()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,25 +96,25 @@ class Admission:
             await self._run(scope, request, place, send)
 
     async def _run(self, scope: Scope, request: Arrived, place: Place, send: Send) -> None:
-        begun, task = False, cast("asyncio.Task[object]", asyncio.current_task())
+        begun = False
+        watched = LAST_RESORT.watch((deadline.moment() or 0) + GRACE_SECONDS)
 
         async def send_and_leave(message: Message) -> None:
             nonlocal begun
             if not begun:
                 begun = True
                 place.leave()
-                self._last_resort.lift(task)
+                LAST_RESORT.lift(watched)
             await send(message)
 
-        self._last_resort.watch(task, (deadline.moment() or 0) + GRACE_SECONDS)
         try:
             await self._app(scope, request, send_and_leave)
         except asyncio.CancelledError:
-            if not self._last_resort.lift(task):
+            if not LAST_RESORT.lift(watched):
                 raise
             await _refuse(scope, send, TIMED_OUT)
         finally:
-            self._last_resort.lift(task)
+            LAST_RESORT.lift(watched)
             place.leave()
 
 

@@ -9,7 +9,6 @@ beyond 64 bits as floating point. They are refused here, because a number must n
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from starlette.types import Message, Receive
 
 import limits
 from server.http_errors import Code, RequestRejected
+from server.last_resort import LAST_RESORT
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19,}")
 _WIDEST = range(-(2**63), 2**64)
@@ -58,8 +58,7 @@ async def read(receive: Receive, content_length: str | None) -> bytes:
     if isinstance(receive, Here):
         return await _collect(receive, most)
     try:
-        async with asyncio.timeout(limits.of("body_seconds")):
-            return await _collect(receive, most)
+        return await LAST_RESORT.within(limits.of("body_seconds"), _collect(receive, most))
     except TimeoutError:
         raise too_slow() from None
 

@@ -12,6 +12,7 @@ while all are taken, says how long the queue is in seconds.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -186,7 +187,7 @@ class Pace:
         if not all_taken:
             self.seconds, self._beats = 0.0, 0
             return
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         if self._beats:
             self.seconds += (now - self._last - self.seconds) / min(self._beats, SMOOTHING)
         self._beats += 1

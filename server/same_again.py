@@ -11,7 +11,6 @@ A request that brings an id of its own, or a body in pieces, goes the long way, 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import limits
 from server import body
 from server.envelope import new_id
+from server.last_resort import LAST_RESORT
 from server.metrics import Metrics
 from server.unchanged import Unchanged
 
@@ -52,8 +52,7 @@ class SameAgain:
             await app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(limits.of("body_seconds")):
-                first = await receive()
+            first = await LAST_RESORT.within(limits.of("body_seconds"), receive())
         except TimeoutError:
             await app(scope, _too_late, send)
             return
