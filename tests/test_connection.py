@@ -36,8 +36,9 @@ async def test_a_transaction_cancelled_at_any_await_gives_its_connection_back(da
 
 
 async def test_the_stock_client_loses_connections_there_so_ours_is_still_needed(
-    postgres: Embedded, database_url: str
+    postgres: Embedded, database_url: str, pool: AsyncpgClient
 ) -> None:
+    """`pool` is there because the library's own works only where something is connected."""
     stock = AsyncpgDBClient(
         connection_name="default", user="postgres", database=database_url.rpartition("/")[2].partition("?")[0],
         host=str(postgres.socket_folder), minsize=1, maxsize=5,
