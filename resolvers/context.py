@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
@@ -16,7 +16,7 @@ from authz.life import next_midnight
 from authz.policy import Policy
 from errors import NotFound
 from models.connection import Row, read
-from models.memory import hold_until, note, recording, spoil
+from models.memory import hold_until, note, spoil
 from models.tenancy import NOBODY, SERVICE, Acting, act_for, acting_for
 from operations.last_use import used_by
 from operations.passkey_answer import RelyingParty
@@ -76,7 +76,7 @@ class Context:
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     denied: set[tuple[UUID, str]] = field(default_factory=set)  # by practice and permission; noted once a request
-    agents: dict[UUID, AgentRow] = field(default_factory=dict)  # that a page of this operation shows
+    agents: dict[UUID, AgentRow] = field(default_factory=dict)  # that a page of this operation shows (`agents_met.py`)
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property
@@ -127,27 +127,6 @@ class Context:
                 raise NotFound
             self.met[kind, key] = found
         return {key: self.met[kind, key] for key in wanted}
-
-    async def meet_agents(self, keys: Sequence[UUID]) -> None:
-        """Have these agents in `agents`, from memory where that is known to be true. Raises NotFound."""
-        if recording() is not None:
-            note_rows("agent", keys)
-        remembered = self.remembered if self.request.confirmed else None
-        found: list[Any] = list(map(remembered.agents.get, keys)) if remembered else [None]
-        if None not in found:
-            self.agents.update(zip(keys, found, strict=True))
-        elif remembered is None:
-            self.agents.update(await _agents(keys))
-        else:
-            self.agents.update(await self._agents_to_remember(remembered, keys))
-
-    async def _agents_to_remember(self, remembered: Remembered, keys: Sequence[UUID]) -> dict[UUID, AgentRow]:
-        """Read now: what this operation has seen of them may be older than the recording."""
-        with remembered.changes.recorded() as made:
-            note_rows("agent", keys)
-            found = await _agents(keys)
-            remembered.agents.keep(found, made)
-        return found
 
     def engagement(self, row: Row) -> Engagement:
         """An engagement from its row, which has brought those of its agent and its practice.
@@ -296,15 +275,6 @@ class Context:
     def _staffed(self) -> list[UUID]:
         """The practices in which the caller has a role on the staff."""
         return [practice for practice in self.actor.practices if self.actor.roles_at(practice)] if self.actor else []
-
-
-async def _agents(keys: Iterable[UUID]) -> dict[UUID, AgentRow]:
-    """Raises NotFound."""
-    wanted = list(dict.fromkeys(keys))
-    rows = [row for row in await load_rows("agent", wanted) if row is not None]
-    if len(rows) < len(wanted):
-        raise NotFound
-    return {row["id"]: AgentRow(row) for row in rows}
 
 
 async def open_context(

@@ -15,7 +15,7 @@ from errors import InvalidInput
 from models.connection import Row
 from models.memory import hold_until, note
 from operations.facts import COLUMNS, TABLES
-from resolvers import objects, reads
+from resolvers import agents_met, objects, reads
 from resolvers.connections import Listed, connection
 from resolvers.context import Context
 from resolvers.edges import edge
@@ -140,7 +140,7 @@ async def practice(context: Context, key: UUID, info: strawberry.Info) -> Practi
     if found is None:
         return None
     if read is not None:
-        await context.meet_agents([row[reads.AGENT_ID] for row in found[1].rows])
+        await agents_met.meet(context, [row[reads.AGENT_ID] for row in found[1].rows])
     node: Callable[[Row], Any] | None = None if read else context.engagement
     made = objects.practice(found[0])
     made.along = Along(below[0], Listed(selection, found[1], EngagementEdge, node), read is not None)

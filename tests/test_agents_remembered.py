@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from models.asyncpg_client import AsyncpgClient
+from resolvers import agents_met
 from resolvers.context import Context
 from tests.statements import noted
 from tests.stored import as_owner
@@ -87,6 +88,6 @@ async def test_what_an_operation_saw_earlier_is_not_what_is_kept(
     await as_owner(CHANGES[0])
     assert await built.remembered.confirm()
     assert len(built.remembered.agents) == 0
-    await context.meet_agents([key])
+    await agents_met.meet(context, [key])
     assert (stale["legal_name"], context.agents[key]["legal_name"]) == ("ACME Billing", "Acme & Daughters")
     assert built.remembered.agents.get(key) is context.agents[key]
