@@ -96,8 +96,9 @@ async def test_the_columns_say_what_the_stored_facts_are(database: AsyncpgClient
 
 STALE = "SELECT count(*) FROM engagements WHERE outline <> engagement_outline(id)"
 ONE = "(SELECT id FROM {} ORDER BY md5(id::text || $1) LIMIT 1)"
-GRANT = ONE.format("role_grants WHERE removed_at IS NULL")
-AGREEMENT = ONE.format("agreements WHERE superseded_at IS NULL")
+# Of those that count, one that the change makes different.
+GRANT = ONE.format("role_grants WHERE removed_at IS NULL AND confirmed_at IS NOT NULL")
+AGREEMENT = ONE.format("agreements WHERE superseded_at IS NULL AND practice_signed_at IS NOT NULL")
 CHANGES = (
     f"UPDATE role_grants SET removed_at = now() WHERE id = {GRANT}",
     f"UPDATE role_grants SET confirmed_at = NULL WHERE id = {GRANT}",
@@ -118,7 +119,7 @@ async def test_the_outline_is_kept_whatever_changes_a_part(
 ) -> None:
     await store([drawn(random.Random(at).choice, START) for at in range(20)], START)
     before = await eraser.session.fetch("SELECT outline FROM engagements ORDER BY id")
-    for turn in range(8):
+    for turn in range(3):
         assert await eraser.session.execute(change, str(turn)) in ("UPDATE 1", "DELETE 1")
         assert await eraser.session.fetchval(STALE) == 0
     assert await eraser.session.fetch("SELECT outline FROM engagements ORDER BY id") != before
