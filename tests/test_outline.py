@@ -98,7 +98,10 @@ STALE = "SELECT count(*) FROM engagements WHERE outline <> engagement_outline(id
 ONE = "(SELECT id FROM {} ORDER BY md5(id::text || $1) LIMIT 1)"
 # Of those that count, one that the change makes different.
 GRANT = ONE.format("role_grants WHERE removed_at IS NULL AND confirmed_at IS NOT NULL")
-AGREEMENT = ONE.format("agreements WHERE superseded_at IS NULL AND practice_signed_at IS NOT NULL")
+NEWER = "SELECT FROM agreements n WHERE n.engagement_id = s.engagement_id AND n.superseded_at IS NULL AND n.id > s.id"
+AGREEMENT = ONE.format(
+    f"agreements s WHERE superseded_at IS NULL AND practice_signed_at IS NOT NULL AND NOT EXISTS ({NEWER})"
+)
 CHANGES = (
     f"UPDATE role_grants SET removed_at = now() WHERE id = {GRANT}",
     f"UPDATE role_grants SET confirmed_at = NULL WHERE id = {GRANT}",
