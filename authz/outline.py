@@ -17,7 +17,7 @@ from authz.life import NEVER, Facts, Grant, Status, changes_at, grant_status, li
 from authz.policy import Policy
 
 MOST_SORTS = 4096  # far above the sorts that live engagements fall into; bounds the memory, not the answers
-LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # of what counts because it happened, whenever that was
 
 

@@ -74,7 +74,7 @@ async def _ours(policy: Policy) -> float:
     began = time.perf_counter()
     found = await rebuilt(PRACTICE, HALF_WAY, policy)
     assert len(found) == ENGAGEMENTS, "the record told too little"  # noqa: S101  (a benchmark of nothing is none)
-    assert all(each.permissions and len(each.people) == 5 for each in found)  # noqa: S101
+    assert all(each.permissions and len(each.people) == 5 for each in found)  # noqa: S101  (as above)
     return time.perf_counter() - began
 
 
@@ -83,7 +83,7 @@ async def _first_try() -> float:
     began = time.perf_counter()
     last = {row["engagement_id"]: row["snapshot"] for row in await read(FIRST_TRY, PRACTICE, HALF_WAY)}
     found = [restored(orjson.loads(stored)) for stored in last.values()]
-    assert len(found) == ENGAGEMENTS  # noqa: S101
+    assert len(found) == ENGAGEMENTS  # noqa: S101  (as above)
     return time.perf_counter() - began
 
 

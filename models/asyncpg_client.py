@@ -33,6 +33,7 @@ import limits
 from models import deadline, tenancy
 from models.deadline import GIVEN_UP, DeadlinePassed
 from models.setting import Setting
+from models.turns import Turns
 
 CLOSE_SECONDS = 1.0  # for connections that nobody gives back: the process is ending
 
@@ -57,7 +58,7 @@ class Held(NamedTuple):
     """A connection of the pool, and the turn that goes back with it."""
 
     connection: Any
-    turn: asyncio.Semaphore
+    turn: Turns
 
 
 class AsyncpgClient(AsyncpgDBClient):
@@ -66,8 +67,8 @@ class AsyncpgClient(AsyncpgDBClient):
         self.dsn = dsn
         self.acquire_timeout = acquire_timeout
         reserved = min(limits.of("connections_reserved"), self.pool_maxsize - 1)
-        self._turns = asyncio.Semaphore(self.pool_maxsize - reserved)
-        self._reserved_turns = asyncio.Semaphore(reserved)
+        self._turns = Turns(self.pool_maxsize - reserved)
+        self._reserved_turns = Turns(reserved)
 
     async def create_pool(self, **options: Any) -> asyncpg.Pool:
         in_the_url = {"host", "port", "user", "password", "database", "loop"}
@@ -95,16 +96,16 @@ class AsyncpgClient(AsyncpgDBClient):
         except TimeoutError:
             raise PoolExhausted("every database connection is in use") from None
 
-    def _turn(self) -> asyncio.Semaphore:
-        reserved = is_urgent() and self._turns.locked() and not self._reserved_turns.locked()
+    def _turn(self) -> Turns:
+        reserved = is_urgent() and self._turns.is_closed and not self._reserved_turns.is_closed
         return self._reserved_turns if reserved else self._turns
 
-    async def _acquire_in(self, turn: asyncio.Semaphore, pool: asyncpg.Pool) -> Held:
-        await turn.acquire()
+    async def _acquire_in(self, turn: Turns, pool: asyncpg.Pool) -> Held:
+        await turn.take(self.acquire_timeout)
         try:
             return Held(await pool.acquire(timeout=self.acquire_timeout), turn)
         except BaseException:
-            turn.release()
+            turn.give_back()
             raise
 
     async def release(self, held: Held) -> None:
@@ -113,7 +114,7 @@ class AsyncpgClient(AsyncpgDBClient):
             if self._pool is not None:
                 await self._pool.release(held.connection)
         finally:
-            held.turn.release()
+            held.turn.give_back()
 
     async def _close(self) -> None:
         if self._pool is not None:

@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Setting(Generic[Value]):
-    """A context manager, written out: every request enters three, and a generator takes three times as long."""
+    """A context manager, written out: every request enters three, and a generator takes twice as long."""
 
     __slots__ = ("_token", "_value", "_variable")
 

@@ -1,6 +1,6 @@
 """Taking turns at a few things: whoever waits longest is next, and nobody waits longer than they said.
 
-An `asyncio.Semaphore` under an `asyncio.timeout` does the same in four times the time, and under load everybody waits.
+An `asyncio.Semaphore` under an `asyncio.timeout` does the same in twice the time, and under load everybody waits.
 """
 
 from __future__ import annotations

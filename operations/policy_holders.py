@@ -63,7 +63,7 @@ SELECT 'user', ARRAY['account_holder'], count(*) FROM users WHERE disabled_at IS
 UNION ALL
 SELECT 'platform', ARRAY['operator'], count(*) FROM users WHERE operator AND disabled_at IS NULL HAVING count(*) > 0
 """
-_GRANTS = f"SELECT role::text FROM role_grants WHERE engagement_id = e.id AND {_LIVE_GRANT} AND role = ANY"  # noqa: S608
+_GRANTS = f"SELECT role::text FROM role_grants WHERE engagement_id = e.id AND {_LIVE_GRANT} AND role = ANY"  # noqa: S608  (our own text)
 _ROLES = f"ARRAY({_GRANTS} ($4))"
 _SIGNED = f"EXISTS (SELECT FROM agreements s WHERE s.engagement_id = e.id AND {_IN_FORCE})"
 _EXAMPLES = f"""

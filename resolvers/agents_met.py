@@ -14,10 +14,10 @@ from resolvers.rows import load_rows, note_rows
 
 
 async def meet(context: Context, keys: Sequence[UUID]) -> None:
-    """Have these agents in `context.agents`. Raises NotFound."""
+    """Have these agents in `context.agents`. Raises NotFound. What a mutation changed itself is not confirmed."""
     if recording() is not None:
         note_rows("agent", keys)
-    remembered = context.remembered if context.request.confirmed else None
+    remembered = context.remembered if context.request.confirmed and not context.mutations else None
     found: list[Any] = list(map(remembered.agents.get, keys)) if remembered else [None]
     if None not in found:
         context.agents.update(zip(keys, found, strict=True))

@@ -247,6 +247,7 @@ class Context:
         self.lists = Lists()
         self.rows = {}
         self.met = {}
+        self.agents = {}
 
     async def _load_actor(self) -> tuple[Actor | None, datetime]:
         """Nobody is known before this, so the service asks. It asks by the credential alone."""

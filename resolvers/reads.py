@@ -2,176 +2,57 @@
 
 A selection of engagements is read this way where all of its fields are columns of the engagement, of its agent or of
 its practice, or follow from its standing (`authz/outline.py`). The statement then names those columns and no others;
-what stands in the answer is made column by column, and what follows from a standing once for all that share it. The
-agents are not read with them: many pages show the same ones, so they come from memory, and what is shown of one is made
-once. Any other selection, and whatever is unexpected in this one, is answered from objects, as everywhere.
+what stands in the answer is made column by column (`columns.py`), and what follows from a standing once for all that
+share it. The agents are not read with them: many pages show the same ones, so they come from memory (`agents_met.py`),
+and what is shown of one is made once. Any other selection, and whatever is unexpected in this one, is answered from
+objects, as everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import repeat
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
-from authz.life import NEVER, extended
 from authz.outline import Outline, Standing, standing
 from models.connection import Row
 from models.memory import hold_until, recording
 from operations.facts import COLUMNS, OUTLINE, TABLES, outline
 from resolvers import lists
+from resolvers.columns import (
+    AGENTS,
+    STANDING,
+    Beside,
+    Field,
+    Fixed,
+    OfAgent,
+    OfStanding,
+    RunsUntil,
+    Stored,
+    Table,
+    columns,
+    outputs,
+)
 from resolvers.context import Context
 from resolvers.edges import EDGES
-from resolvers.lists import Listing
-from resolvers.objects import ENGAGEMENT_STATUSES, Column, agent
+from resolvers.lists import HOUSE, Listing
+from resolvers.objects import ENGAGEMENT_STATUSES, Column
 from resolvers.relations import grant
-from resolvers.remembered import AgentRow
 from resolvers.selection import READS, Asked, Items, NotNull, Nullable, Output, Pass, Plain, Selection, Shape, TypeName
 from schema.engagement import Engagement, RoleGrant
 from schema.practice import Practice
 
-Table: TypeAlias = dict[str, Sequence[Any]]  # values of the rows by column
-
 AGENT_ID = "agent_id"
-AGENTS, STANDING = "agents", "standing"  # columns that are made here: the agents' rows, and `authz/outline.py`'s
-MOST = 1024  # standings for which a field's answer is kept; of more than that, few are met again
-MOST_SHOWN = 16  # ways in which an agent is shown, kept with it
 BESIDE = {Engagement: ("e", ""), Practice: ("p", "practice_")}  # table, and its columns' prefix
 PRACTICES = "JOIN practices p ON p.id = e.practice_id"
-HOUSE_CLOSED = "house_closed_at"  # of the practice whose page it is
+HOUSE_CLOSED = f"{HOUSE}closed_at"  # of the practice whose page it is
 OF_PRACTICE = Listing("engagements", COLUMNS, TABLES, "e.id", "e.practice_id", watched="engagements")
 
 
 class NotRead(Exception):
     """This selection needs objects."""
-
-
-class Field(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    def columns(self) -> Mapping[str, str]:
-        """What it needs of the database: expressions by name."""
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        """What stands in the answer, row by row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    name: str
-    value: str
-
-    def columns(self) -> Mapping[str, str]:
-        return {}
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        return [self.value] * len(table["sort_key"])
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A column of `table`, which is called `column` in the row."""
-
-    name: str
-    table: str
-    column: str
-    made: Column
-    shape: Shape
-
-    def columns(self) -> Mapping[str, str]:
-        """Where text is made of it, the database does it."""
-        return {self.column: f"{self.table}.{self.made.name}" + ("::text" if self.made.of is str else "")}
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        stored = table[self.column]
-        return self.shape.complete(now, stored if self.made.of in (None, str) else list(map(self.made.of, stored)))
-
-
-@dataclass(frozen=True, slots=True)
-class RunsUntil:
-    """When an engagement expires: what is stored, until it extends itself."""
-
-    name: str
-    shape: Shape
-
-    def columns(self) -> Mapping[str, str]:
-        return {"expires_at": "e.expires_at", "auto_extend": "e.auto_extend"}
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        stored = table["expires_at"]
-        if any(table["auto_extend"]):
-            at, policy, rows = (
-                now.context.request.now,
-                now.context.policy,
-                zip(stored, table["auto_extend"], strict=True),
-            )
-            stored = [extended(end, policy, at) if extends else end for end, extends in rows]
-            hold_until(min([end for end in stored if end > at], default=NEVER))
-        return self.shape.complete(now, stored)
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """An object that came with the row."""
-
-    name: str
-    fields: tuple[Field, ...]
-
-    def columns(self) -> Mapping[str, str]:
-        return _columns(self.fields)
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        return _outputs(self.fields, now, table)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OfAgent:
-    """The agent, made once for all answers that show it while its row is remembered."""
-
-    name: str
-    shape: Selection
-
-    def columns(self) -> Mapping[str, str]:
-        return {}
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        return [each.shown.get(self) or self._made(now, each) for each in table[AGENTS]]
-
-    def _made(self, now: Pass, row: AgentRow) -> Output:
-        if len(row.shown) >= MOST_SHOWN:
-            row.shown.clear()
-        output: Output = self.shape.complete(now, [agent(row)])[0]
-        row.shown[self] = output
-        return output
-
-
-@dataclass(frozen=True, slots=True)
-class OfStanding:
-    """What is the same for all engagements of one standing. It is made once, and stands in many answers."""
-
-    name: str
-    make: Callable[[Context, Standing], Any]
-    shape: Shape
-    known: dict[Standing, Any] = field(default_factory=dict)
-
-    def columns(self) -> Mapping[str, str]:
-        return OUTLINE
-
-    def values(self, now: Pass, table: Table) -> Sequence[Any]:
-        found = table[STANDING]
-        try:
-            return list(map(self.known.__getitem__, found))
-        except KeyError:
-            self._make(now, list(set(found)))
-        return [self.known[each] for each in found]
-
-    def _make(self, now: Pass, standings: list[Standing]) -> None:
-        if len(self.known) + len(standings) > MOST:
-            self.known.clear()
-        made = [self.make(now.context, each) for each in standings]
-        self.known.update(zip(standings, self.shape.complete(now, made), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +71,7 @@ class Read:
         table[AGENTS] = list(map(now.context.agents.__getitem__, table[AGENT_ID]))
         if "outline" in table:
             table[STANDING] = _standings(now.context, table)
-        return _outputs(self.fields, now, table)
-
-
-def _outputs(fields: Sequence[Field], now: Pass, table: Table) -> list[Output]:
-    names = [each.name for each in fields]
-    columns = [each.values(now, table) for each in fields]
-    return list(map(dict, map(zip, repeat(names), zip(*columns, strict=True))))
+        return outputs(self.fields, now, table)
 
 
 def _standings(context: Context, table: Table) -> list[Standing]:
@@ -239,18 +114,14 @@ def of_page(found: Shape) -> Read | None:
     return node.read if isinstance(node, Selection) and isinstance(node.read, Read) else None
 
 
-def _columns(fields: Iterable[Field]) -> dict[str, str]:
-    return {name: sql for each in fields for name, sql in each.columns().items()}
-
-
 def _read(fields: Sequence[Any]) -> Read | None:
     try:
         made = tuple(_field(Engagement, each) for each in fields)
     except NotRead:
         return None
-    columns = {AGENT_ID: "e.agent_id", **_columns(made)}
+    found = {AGENT_ID: "e.agent_id", **columns(made)}
     tables = f"engagements e {PRACTICES}" if any(isinstance(each, Beside) for each in made) else "engagements e"
-    named = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    named = ", ".join(f"{sql} AS {name}" for name, sql in found.items())
     return Read(made, replace(OF_PRACTICE, columns=named, tables=tables))
 
 

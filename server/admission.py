@@ -22,7 +22,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,7 +29,7 @@ import limits
 from models import deadline
 from models.asyncpg_client import urgently
 from models.deadline import UNKNOWN
-from server import body, media
+from server import body, heads, media
 from server.http_errors import Code, RequestRejected, error
 from server.last_resort import LAST_RESORT
 from server.room import GONE, NoPlace, Place, Room
@@ -166,7 +165,7 @@ TIMED_OUT = _body(Code.TIMED_OUT, UNKNOWN)
 
 async def _refuse(scope: Scope, send: Send, content: bytes) -> None:
     """Ready bytes: refusing has to be cheap, or refusals alone keep the service busy."""
-    kind = media.answer_type(", ".join(Headers(scope=scope).getlist("accept"))) or media.JSON
+    kind = media.answer_type(", ".join(heads.of(scope).getlist("accept"))) or media.JSON
     headers = [
         (b"content-type", f"{kind}; charset=utf-8".encode()),
         (b"content-length", str(len(content)).encode()),

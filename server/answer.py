@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ from models.deadline import DeadlinePassed
 from server import faults, media
 from server.http_errors import Code, DocumentRejected, RequestRejected, internal_error, refused_at_the_door
 from server.metrics import OK
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,9 @@ class Encoded:
         """Executed without an error in any field."""
         return self.status == 200 and self.code == OK
 
-    def response(self, **more: str) -> Response:
-        """`more`: headers besides, with `_` for `-`."""
-        further = {name.replace("_", "-"): value for name, value in more.items()}
-        return Response(self.body, self.status, {**self.headers, **further} if further else self.headers)
+    def response(self, more: Mapping[str, str] = NONE) -> Response:
+        """`more`: one caller's own headers."""
+        return Response(self.body, self.status, {**self.headers, **more})
 
 
 @dataclass(frozen=True, slots=True)

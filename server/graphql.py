@@ -37,7 +37,7 @@ from server.body import Asked
 from server.credentials import Issuers, Shown
 from server.envelope import POLICY
 from server.event_stream import Streams
-from server.heads import Asking
+from server.heads import HeadedRequest
 from server.http_errors import Code, DocumentRejected, RequestRejected, document_rejected
 from server.metrics import Metrics
 from server.revalidation import revalidated
@@ -66,14 +66,14 @@ class Endpoint:
     page: graphiql.Page | None = field(default=None, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Asking(scope)
+        request = HeadedRequest(scope)
         try:
             response = await self._respond(request, receive)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
-    async def _respond(self, request: Asking, receive: Receive) -> Response:
+    async def _respond(self, request: HeadedRequest, receive: Receive) -> Response:
         accept = ", ".join(request.headers.getlist("accept"))
         if self.page and _is_for_a_page(request, accept):
             return self.page.response()
@@ -88,7 +88,7 @@ class Endpoint:
             self.metrics.count_request(encoded.code)
             return encoded.response()
 
-    async def _answer(self, request: Asking, receive: Receive, kind: str) -> Response:
+    async def _answer(self, request: HeadedRequest, receive: Receive, kind: str) -> Response:
         content = await self._content(request, receive)
         shown = credentials.shown(request.headers, self.cookie)
         question = Question(await self._facts(request, shown), kind, request.method, content)
@@ -104,14 +104,14 @@ class Endpoint:
             return encoded.response()
         if request.method in READS and encoded.whole and context.actor is not None:
             encoded = revalidated(encoded, request.headers, self.origins)
-        return self._with_cookie(encoded.response(Sparekey_Policy=context.policy_digest), shown, context)
+        return self._with_cookie(encoded.response({POLICY: context.policy_digest}), shown, context)
 
-    def _again(self, request: Asking, kept: Kept, kind: str) -> Response:
+    def _again(self, request: HeadedRequest, kept: Kept, kind: str) -> Response:
         self.metrics.count_given_again()
         encoded = unchanged.again(kept, kind)
         if request.method in READS:
             encoded = revalidated(encoded, request.headers, self.origins)
-        return encoded.response(Sparekey_Policy=kept.policy_digest)
+        return encoded.response({POLICY: kept.policy_digest})
 
     async def _encoded(self, question: Question) -> tuple[RequestContext | None, Encoded, bool]:
         """The bytes and headers that depend on who asks by what they may see, and by nothing else; and whether they
@@ -132,7 +132,7 @@ class Endpoint:
             is_kept = context is not None and self.unchanged.keep(question, made, context, encoded)
         return context, encoded, is_kept
 
-    async def _stream(self, request: Asking, receive: Receive, kind: str) -> Response:
+    async def _stream(self, request: HeadedRequest, receive: Receive, kind: str) -> Response:
         """What is wrong before there is a stream is answered as for every POST."""
         content = await self._content(request, receive)
         shown = credentials.shown(request.headers, self.cookie)
@@ -160,7 +160,7 @@ class Endpoint:
             response.headers.append("Set-Cookie", line)
         return response
 
-    async def _content(self, request: Asking, receive: Receive) -> bytes:
+    async def _content(self, request: HeadedRequest, receive: Receive) -> bytes:
         door.check_origin(request.headers, self.origins)
         if request.method in READS:
             query: bytes = request.scope["query_string"]
@@ -168,7 +168,7 @@ class Endpoint:
         door.check_content_type(request.headers)
         return await body.read(receive, request.headers.get("content-length"))
 
-    async def _facts(self, request: Asking, shown: Shown) -> RequestFacts:
+    async def _facts(self, request: HeadedRequest, shown: Shown) -> RequestFacts:
         address = request.client.host if request.client else ""
         credential = await credentials.credential(shown, self.issuers, self.clock())
         confirmed = credential is not None and await self.unchanged.confirm()
@@ -196,7 +196,7 @@ def _asked(question: Question) -> Asked:
     return query_string.parse(question.content) if question.method in READS else body.parse(question.content)
 
 
-def _is_for_a_page(request: Asking, accept: str) -> bool:
+def _is_for_a_page(request: HeadedRequest, accept: str) -> bool:
     """A browser that opens the address, and not a stored document."""
     named = query_string.names_a_document(request.scope["query_string"])
     return request.method in READS and media.accepts_html(accept) and not named

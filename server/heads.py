@@ -38,7 +38,7 @@ def of(scope: Scope) -> Heads:
     return found
 
 
-class Asking(Request):
+class HeadedRequest(Request):
     """starlette's request, with its headers sorted."""
 
     @property

@@ -116,9 +116,9 @@ class Service:
         """Refuses with 503 where this worker cannot confirm in time which set is in force."""
         if self.issuers is not None:
             request = await self.issuers.renewed(request)
-        known, follow = self.follower.in_force, self.follower.at
-        context = Context(request, known.policy, known.activated_at, self.sessions, follow=follow)
-        context.remembered = self.remembered
+        known = self.follower.in_force
+        begun = request, known.policy, known.activated_at, self.sessions
+        context = Context(*begun, follow=self.follower.at, remembered=self.remembered)
         context.relying_party = self.relying_party
         context.stored_policy = self.follower.stored
         if context.recall():

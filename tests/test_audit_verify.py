@@ -259,7 +259,7 @@ async def in_a_process(url: str, *arguments: str | Path) -> tuple[int, bytes, by
 
 
 async def test_the_commands_verify_sign_and_export(chain: str, database_url: str, tmp_path: Path) -> None:
-    run: Callable[..., Awaitable[tuple[int, bytes, bytes]]] = lambda *said: in_a_process(database_url, *said)  # noqa: E731
+    run: Callable[..., Awaitable[tuple[int, bytes, bytes]]] = lambda *said: in_a_process(database_url, *said)  # noqa: E731  (named once, used twice)
     kept, lines = tmp_path / "checkpoint.json", tmp_path / "export.jsonl"
     counted = len(await events())
     found, signed, whole = await asyncio.gather(run("export", chain), run("checkpoint", chain), run("verify", "--all"))

@@ -96,3 +96,19 @@ async def test_both_ways_say_the_same_with_the_same_headers_and_the_connection_s
         said[1][1].pop(b"date")
         assert said[0] == said[1]
         assert metrics.room.refused.total() == 2
+
+
+async def test_a_refused_connection_is_idle_from_its_last_refusal_and_not_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "LIMITS", limits.read({"SPAREKEY_LIMIT_IDLE_SECONDS": "1"}))
+    metrics = Metrics()
+    monkeypatch.setattr(metrics, "room", Full())
+    async with behind_uvicorn(app(metrics=metrics)) as port:
+        caller = await Caller.on(port, posted())
+        assert await caller.status() == 503
+        assert not await caller.closed(0.6)
+        caller.writer.write(posted())
+        assert await caller.status() == 503
+        assert not await caller.closed(0.6), "that the first was more than a second ago does not count"
+        assert await caller.closed(0.8)

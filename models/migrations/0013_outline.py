@@ -1,9 +1,9 @@
 """What the status of an engagement depends on of its grants and its agreement, kept beside the engagement itself.
 
-A page of twenty engagements looked it up forty times, which was half of what the page cost the database. It is said in
-one text now, which triggers keep, whoever changes a grant or an agreement and by whatever means: in the same
-transaction, and after the engagement was locked, so that of two changes the later one counts both.
-`operations/facts.py` reads the text.
+A page of twenty engagements looked it up forty times, which was two fifths of what the page cost the database. It is
+said in one text now, which triggers keep, whoever changes a grant or an agreement and by whatever means: in the same
+transaction, and after the engagement was locked, so that of two changes the later one counts both. The triggers are
+named to run before those that lock anything else. `operations/facts.py` reads the text.
 
     roles ; basis marks first-day last-day covered-until
 
