@@ -1,4 +1,4 @@
-"""For whom the database is asked: what row-level security (migration 0005) goes by, the second wall.
+"""For whom the database is asked: what row-level security (migrations 0005 and 0014) goes by, the second wall.
 
 Every statement on a table with a practice is answered for somebody: a person, who sees the rows of the practices and
 agents they belong to, whatever the statement asks for; or, past every tenant, for the platform's operators, and for

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import repeat
+from math import inf
 from typing import Any
 
+from authz.life import NEVER
 from authz.outline import Outline, Standing, standing
 from models.connection import Row
 from models.memory import hold_until, recording
@@ -81,13 +83,19 @@ def _standings(context: Context, table: Table) -> list[Standing]:
     keys = list(zip([agent.side for agent in table[AGENTS]], kept, ended, suspended, repeat(closed)))
     found: list[Any] = list(map(policy.standings.get, keys))
     known = set(found)
-    if min(ends) <= now or not _all_hold(known, min(reviews), now):
-        dates = zip(keys, ends, reviews, strict=True)
+    soon = now.timestamp()
+    if min(ends) <= soon or not _all_hold(known, _at(min(reviews)), now):
+        dates = zip(keys, map(_at, ends), map(_at, reviews), strict=True)
         found = [standing(policy, key, _outline, end, reviewed, now) for key, end, reviewed in dates]
         known = set(found)
     if recording() is not None:
-        hold_until(min([each.until for each in known] + [end for end in ends if end > now]))
+        hold_until(min(min(each.until for each in known), _at(min([end for end in ends if end > soon], default=inf))))
     return found
+
+
+def _at(seconds: float) -> datetime:
+    """To the microsecond, in which PostgreSQL counts, until 2106: then a float's last place is half of one."""
+    return NEVER if seconds == inf else datetime.fromtimestamp(seconds, UTC)
 
 
 def _all_hold(found: Iterable[Standing | None], oldest_review: datetime, now: datetime) -> bool:
