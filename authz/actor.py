@@ -92,19 +92,19 @@ class Actor:
         """The proof that this actor holds the permission at this place.
 
         Refuses, first match wins: NotFound where the actor has no seat at the place (hidden is not
-        forbidden), NotPermitted where a seat does not give the permission.
+        forbidden, and the platform's operator sees everything), NotPermitted where a seat does not give the permission.
         """
-        if place != PLATFORM and not self.sees(place):
+        seats = self.seats(place)
+        if not (seats or place == PLATFORM or self.operator):
             raise NotFound
-        return self.require(permission, place)
-
-    def sees(self, place: Place) -> bool:
-        """Is the place visible at all: any seat there will do, and the platform's operator sees everything."""
-        return self.operator or bool(self.seats(place))
+        return self._require(permission, place, seats)
 
     def require(self, permission: str, place: Place) -> Access:
         """The same proof for a place that the caller is known to see. Raises NotPermitted."""
-        if not self.decide(permission, place).allowed:
+        return self._require(permission, place, self.seats(place))
+
+    def _require(self, permission: str, place: Place, seats: tuple[Seat, ...]) -> Access:
+        if not decide(self.policy, seats + self.own, permission).allowed:
             raise NotPermitted(permission, self._held_by(permission, place))
         return Access(self, permission, place)
 

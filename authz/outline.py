@@ -8,16 +8,14 @@ decides. It is asked about the first of a sort, and asked again when time may ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from authz.agreement import AgreementFacts
-from authz.life import NEVER, Facts, Grant, Status, changes_at, grant_status, life, next_midnight
+from authz.life import NEVER, Facts, Grant, changes_at, grant_status, life, next_midnight
 from authz.policy import Policy
+from authz.standings import FIRST, Key, Standing
 
-MOST_SORTS = 4096  # far above the sorts that live engagements fall into; bounds the memory, not the answers
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # of what counts because it happened, whenever that was
 
 
@@ -69,21 +67,6 @@ def _once(happened: bool | None) -> datetime | None:
     return SOME_DAY if happened else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    """What engagements of one sort are from `since` until before `until`: their status, and each grant with its own.
-    Those last reviewed before `overdue_before` are not of this sort."""
-
-    status: Status
-    grants: tuple[tuple[Grant, str], ...]
-    since: datetime
-    until: datetime
-    overdue_before: datetime
-
-
-Key: TypeAlias = tuple[object, ...]  # whatever an outline is made of
-
-
 def standing(
     policy: Policy,
     key: Key,
@@ -97,7 +80,7 @@ def standing(
     if expires_at <= now:
         return _standing(policy, outline(*key).facts(expires_at, reviewed_at), now)
     found = _known(policy, key, outline, None, now)
-    return found if reviewed_at >= found.overdue_before else _known(policy, key, outline, LONG_AGO, now)
+    return found if reviewed_at >= found.overdue_before else _known(policy, key, outline, FIRST, now)
 
 
 def _known(
@@ -105,12 +88,11 @@ def _known(
 ) -> Standing:
     """Of all whose review is not overdue, or of all whose review is, which are as if it had been long ago."""
     sort = key if reviewed_at is None else (key, reviewed_at)
-    found = policy.standings.get(sort)
+    known = policy.standings
+    found = known.get(sort)
     if found is None or not found.since <= now < found.until:
-        if len(policy.standings) >= MOST_SORTS:
-            policy.standings.clear()
         found = _standing(policy, outline(*key).facts(NEVER, reviewed_at), now)
-        policy.standings[sort] = found
+        known.keep(sort, found)
     return found
 
 
@@ -124,5 +106,5 @@ def _standing(policy: Policy, facts: Facts, now: datetime) -> Standing:
 def _overdue_before(policy: Policy, roles: frozenset[str], tomorrow: datetime) -> datetime:
     """Which reviews are too old today: `life.review_overdue`, the other way round."""
     if not roles:
-        return LONG_AGO
+        return FIRST
     return tomorrow - timedelta(days=1 + policy.review_days(roles) + policy.reviews.overdue_days)

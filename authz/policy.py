@@ -12,9 +12,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from authz.diagnostic import Word
+from authz.standings import Standings
 
 HELD_BY = ("staff", "agent", "member", "user", "platform")
 EFFECTS = ("read", "write", "destructive", "admin")
@@ -210,7 +211,7 @@ class Policy:
         default_factory=dict, init=False, repr=False, compare=False
     )
     waiting: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
-    standings: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    standings: Standings = field(default_factory=Standings, init=False, repr=False, compare=False)
 
     def needs_second_factor(self, role: Role) -> bool:
         """Does this role give nothing to whoever signed in without one?"""

@@ -66,16 +66,18 @@ class Freshness:
         self._silent_until = 0.0  # who has just not answered in time is not waited for by everybody
         self._asking: list[asyncio.Future[bool]] = []
         self._looking: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: in Python 3.11 it is a system call
 
     async def confirm(self) -> bool:
         """Whether all that was committed before this call is known now. When it is not, nothing is remembered."""
         if time.monotonic() < self._silent_until:
             return False
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bool] = loop.create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = self._loop.create_future()
         self._asking.append(answer)
         if self._looking is None or self._looking.done():
-            self._looking = loop.create_task(self._look_until_nobody_asks())
+            self._looking = self._loop.create_task(self._look_until_nobody_asks())
         return await answer
 
     async def _look_until_nobody_asks(self) -> None:

@@ -8,8 +8,7 @@ spoiled is not kept. So a new query is slow until somebody has said what it read
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -146,14 +145,15 @@ class Memory(Generic[Value]):
 class Rows:
     """Rows of one table by id, which many answers show, until they change. At most `most`; then the oldest go.
 
-    Time changes nothing about a row, so unlike in a `Memory` looking one up is a look into a dictionary.
+    Time changes nothing about a row, so unlike in a `Memory` looking one up is a look into a dictionary: `the` raises
+    KeyError where a row is not known.
     """
 
     def __init__(self, name: str, most: int) -> None:
         self._name = name
         self._most = most
         self._rows: dict[UUID, Any] = {}
-        self.get = self._rows.get
+        self.the = self._rows.__getitem__
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -181,6 +181,29 @@ class Forgetful(Protocol):
     def forget_all(self) -> None: ...
 
 
+class Recorded:
+    """A block under a recording, which is among `opened` meanwhile."""
+
+    __slots__ = ("_around", "_made", "_opened", "_token")
+
+    def __init__(self, opened: set[Recording]) -> None:
+        self._opened = opened
+        self._made = Recording()
+
+    def __enter__(self) -> Recording:
+        self._around = _recording.get()
+        self._opened.add(self._made)
+        self._token = _recording.set(self._made)
+        return self._made
+
+    def __exit__(self, *_: object) -> None:
+        _recording.reset(self._token)
+        self._opened.discard(self._made)
+        if self._around is not None:
+            self._around.add(self._made.keys, self._made.until)
+            self._around.spoiled = self._around.spoiled or self._made.spoiled
+
+
 class Changes:
     """Tells every memory and every open recording what changed."""
 
@@ -188,20 +211,9 @@ class Changes:
         self.memories = memories
         self._open: set[Recording] = set()
 
-    @contextmanager
-    def recorded(self) -> Iterator[Recording]:
+    def recorded(self) -> Recorded:
         """What is read inside is noted in the recording, and afterwards in the one around it, if there is one."""
-        made, around = Recording(), _recording.get()
-        self._open.add(made)
-        token = _recording.set(made)
-        try:
-            yield made
-        finally:
-            _recording.reset(token)
-            self._open.discard(made)
-            if around is not None:
-                around.add(made.keys, made.until)
-                around.spoiled = around.spoiled or made.spoiled
+        return Recorded(self._open)
 
     def happened(self, keys: Iterable[Key]) -> None:
         changed = set(keys)

@@ -12,7 +12,7 @@ PostgreSQL as a setting of the session or the transaction, which its policies re
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from models.setting import Setting
@@ -22,15 +22,14 @@ SETTING = "sparekey.acting"
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """`everywhere`: past every tenant, whoever it is."""
+    """`everywhere`: past every tenant, whoever it is. `who`: as the setting says it."""
 
     user_id: UUID | None = None
     everywhere: bool = False
+    who: str = field(init=False, compare=False)
 
-    @property
-    def who(self) -> str:
-        """As the setting says it."""
-        return "everywhere" if self.everywhere else str(self.user_id or "")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "who", "everywhere" if self.everywhere else str(self.user_id or ""))
 
     def settings(self, local: bool = False) -> str:
         """The statement that tells PostgreSQL; `local` for the running transaction only. Nothing typed is in it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from errors import NotFound
@@ -18,12 +17,12 @@ async def meet(context: Context, keys: Sequence[UUID]) -> None:
     if recording() is not None:
         note_rows("agent", keys)
     remembered = context.remembered if context.request.confirmed and not context.mutations else None
-    found: list[Any] = list(map(remembered.agents.get, keys)) if remembered else [None]
-    if None not in found:
-        context.agents.update(zip(keys, found, strict=True))
-    elif remembered is None:
+    if remembered is None:
         context.agents.update(await _read(keys))
-    else:
+        return
+    try:
+        context.agents.update(zip(keys, map(remembered.agents.the, keys), strict=True))
+    except KeyError:
         context.agents.update(await _read_to_remember(remembered, keys))
 
 

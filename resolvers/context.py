@@ -178,18 +178,18 @@ class Context:
     def _recognise(self, known: Known | None) -> bool:
         if known is not None:
             self._use(known.in_force)
-            self._become(known.actor.at(self.request.now, self.request.address))
+            self._become(known.actor.at(self.request.now, self.request.address), known.acting)
             self._note_use(known)
         return known is not None
 
-    def _become(self, actor: Actor | None) -> None:
+    def _become(self, actor: Actor | None, acting: Acting) -> None:
         """From here on the database, too, is asked for this person."""
         self.actor = actor
-        act_for(Acting(actor.user_id, actor.operator) if actor else NOBODY)
+        act_for(acting)
 
     async def _become_whoever_is_there(self) -> None:
         actor, _ = await self._load_actor()
-        self._become(actor)
+        self._become(actor, _acting(actor))
 
     def _note_use(self, known: Known) -> None:
         """Whatever is answered now may be answered again from memory until the next use has to be written down."""
@@ -225,7 +225,7 @@ class Context:
             actor, seen = await self._load_actor()
         if actor is None:
             return None
-        known = Known(actor, InForce(self.policy, self.policy_activated_at, 0), seen)
+        known = Known(actor, _acting(actor), InForce(self.policy, self.policy_activated_at, 0), seen)
         seats = 1 + sum(map(len, (actor.practices, actor.agents)))
         remembered.actors.keep(name, known, made, self.request.now, seats)
         return known
@@ -292,6 +292,10 @@ async def open_context(
     context.relying_party = relying_party
     await context.begin()
     return context
+
+
+def _acting(actor: Actor | None) -> Acting:
+    return Acting(actor.user_id, actor.operator) if actor else NOBODY
 
 
 def context_of(info: strawberry.Info) -> Context:

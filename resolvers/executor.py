@@ -8,9 +8,9 @@ operation, so that what it answers and how it tells errors is its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import strawberry
 from graphql import (
@@ -34,7 +34,10 @@ from resolvers.compiling import NotCompiled, selection
 from resolvers.selection import Asked, Pass, Selection, Shape
 
 Key: TypeAlias = tuple[object, ...]
-MOST = 64  # selections kept for a document: each combination of variables in @skip and @include makes its own
+Value = TypeVar("Value")
+Made = TypeVar("Made")
+Make: TypeAlias = Callable[[dict[str, Any], Shape], Made | None]
+MOST = 64  # of each sort kept for a document: each combination of variables in @skip and @include makes its own
 
 
 @dataclass(slots=True)
@@ -45,6 +48,12 @@ class Compiled:
     selections: dict[Key, Selection | None] = field(default_factory=dict)
     arguments: dict[int, Arguments | None] = field(default_factory=dict)  # by the field's node
     straight: dict[Key, Any] = field(default_factory=dict)  # how operations are executed (`straight.py`)
+    below: dict[Key, Any] = field(default_factory=dict)  # what resolvers made of what is asked below their fields
+
+    def are_fixed(self, details: FieldDetailsList) -> bool:
+        """Whether a field is given the same in every execution. Known once it was given anything."""
+        found = self.arguments.get(id(details[0].node))
+        return found is not None and not found.varying
 
     def conditions_of(self, variables: Mapping[str, Any]) -> Key:
         return tuple(variables.get(name) for name in self.conditions)
@@ -54,6 +63,12 @@ class Compiled:
         found = _Conditions()
         visit(document, found)
         return cls(tuple(sorted(found.variables)))
+
+
+def keep(known: dict[Key, Value], key: Key, value: Value) -> None:
+    if len(known) >= MOST:
+        known.clear()
+    known[key] = value
 
 
 class _Conditions(Visitor):
@@ -83,18 +98,29 @@ class Ahead:
         """The same for another execution, under which the same fields are asked for."""
         return Ahead(self.compiled, self.operation, self.conditions, variables, self.convert)
 
-    def below(self, info: strawberry.Info, parent: type, name: str) -> tuple[dict[str, Any], Shape] | None:
-        """With which arguments, and for what, field `name` of `parent` is asked right below the field that `info` is
-        about. None where it is not asked once, or where that is not known yet: the first time a document is executed.
+    def below(self, info: strawberry.Info, parent: type, name: str, make: Make[Made]) -> Made | None:
+        """What `make` makes of how field `name` of `parent` is asked for right below the field that `info` is about:
+        its arguments and its shape. Made once where those are the same in every execution. None where the field is not
+        asked once, or where that is not known yet: the first time a document is executed.
         """
         raw = info._raw_info
-        key = (self.operation, get_named_type(raw.return_type).name, self.conditions, *map(id, raw.field_nodes))
-        found = self.compiled.selections.get(key)
+        nodes = (self.operation, self.conditions, *map(id, raw.field_nodes))
+        made: Made | None = self.compiled.below.get((make, nodes))
+        if made is not None:
+            return made
+        asked = self._asked_below((self.operation, get_named_type(raw.return_type).name, *nodes[1:]), parent, name)
+        if asked is None:
+            return None
+        made = make(self.arguments(asked.definition, asked.details), asked.shape)
+        if self.compiled.are_fixed(asked.details):
+            keep(self.compiled.below, (make, nodes), made)
+        return made
+
+    def _asked_below(self, selected: Key, parent: type, name: str) -> Asked | None:
+        found = self.compiled.selections.get(selected)
         edge = edges.known(parent, name)
         asked = [each for each in (found.fields if found else ()) if isinstance(each, Asked) and each.edge is edge]
-        if len(asked) != 1:
-            return None
-        return self.arguments(asked[0].definition, asked[0].details), asked[0].shape
+        return asked[0] if len(asked) == 1 else None
 
     def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
         """What was given for an edge, in Python's names and values; an argument left out is None, like null."""
@@ -163,18 +189,18 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return super().complete_object_value(*asked)
         try:
             now = Pass(self.context_value, self)
-            outputs = now.begin(lambda now: found.complete(now, [result]))
+            output = now.begin(found.one, result)
         except Exception:
             return self._by_the_library(asked)
-        return self._settled(now, outputs, asked) if now.waiting else outputs[0]
+        return self._settled(now, output, asked) if now.waiting else output
 
-    async def _settled(self, now: Pass, outputs: list[Any], asked: tuple[Any, ...]) -> Any:
+    async def _settled(self, now: Pass, output: Any, asked: tuple[Any, ...]) -> Any:
         try:
             await now.settle()
         except Exception:
             completed = self._by_the_library(asked)
             return await completed if optimized_is_awaitable(completed) else completed
-        return outputs[0]
+        return output
 
     def _by_the_library(self, asked: tuple[Any, ...]) -> Any:
         self._tell(None)
@@ -187,9 +213,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         nodes = (id(each.node) for each in details)  # nodes live as long as the document that these are kept with
         key = (self.ahead.operation, type_.name, self.ahead.conditions, *nodes)
         if key not in known:
-            if len(known) >= MOST:
-                known.clear()
-            known[key] = self._compile(type_, details)
+            keep(known, key, self._compile(type_, details))
         return known[key]
 
     def _compile(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection | None:

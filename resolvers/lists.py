@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +92,15 @@ class Selection:
             memory.note((f"{self.listing.watched}.{self.listing.parent.partition('.')[2]}", self.parent))
 
 
+@dataclass(frozen=True, slots=True)
+class PageAndParent:
+    """The statement for a parent's row with a page below it, and its values but for the last: the parent's id."""
+
+    sql: str
+    values: tuple[Any, ...]
+    cut: Cut
+
+
 class Lists:
     """The pages and counts of one operation."""
 
@@ -107,35 +116,33 @@ class Lists:
         selection.note()
         return await self._pages.load((selection, asked))
 
-    async def page_and_parent(
-        self, selection: Selection, asked: Cut, parent: Parent, listing: Listing
-    ) -> tuple[Row, Part] | None:
-        """The parent's row, if there is one, and in the same statement the page below it. `listing` is the
-        selection's, maybe with other columns."""
+    async def page_and_parent(self, selection: Selection, asked: PageAndParent) -> tuple[Row, Part] | None:
+        """The parent's row, if there is one, and in the same statement the page below it."""
         selection.note()
-        statement = _Statement()
-        inner = _page(statement, Selection(listing, selection.parent, selection.conditions), asked)
-        sql = _with_parent(inner, statement.value(selection.parent), parent, asked.backwards)
-        found = await watched_read(sql, *statement.values)
+        found = await watched_read(asked.sql, *asked.values, selection.parent)
         if not found:
             return None
         rows = found if found[0]["sort_key"] is not None else []
-        return Beside(found[0], HOUSE), part(rows, asked)
+        return Beside(found[0], HOUSE), part(rows, asked.cut)
 
     async def count(self, selection: Selection) -> int:
         selection.note()
         return await self._counts.load(selection)
 
 
-@lru_cache(maxsize=256)
-def _with_parent(inner: str, key: str, parent: Parent, backwards: bool) -> str:
+def page_and_parent(listing: Listing, conditions: tuple[Condition, ...], asked: Cut, parent: Parent) -> PageAndParent:
+    """How a page of a list is read along with the row of its parent, whichever that is."""
+    statement = _Statement()
+    inner = _page(statement, Selection(listing, conditions=conditions), asked)
     house = ", ".join(f"{name} AS {HOUSE}{name}" for name in parent.columns)
+    key = f"${len(statement.values) + 1}"
     around = f"(SELECT id AS parent, {house} FROM {parent.table} WHERE id = {key})"  # noqa: S608  (our own text)
     shown = ", ".join(f"parents.{HOUSE}{name}" for name in parent.columns)
-    return (
+    sql = (
         f"SELECT {shown}, page.* FROM {around} AS parents LEFT JOIN LATERAL ({inner}) page ON TRUE"  # noqa: S608  (our own text)
-        f" ORDER BY page.sort_key {'DESC' if backwards else 'ASC'}"
+        f" ORDER BY page.sort_key {'DESC' if asked.backwards else 'ASC'}"
     )
+    return PageAndParent(sql, tuple(statement.values), asked)
 
 
 async def _load_pages(keys: list[tuple[Selection, Cut]]) -> list[Part]:

@@ -20,9 +20,10 @@ from resolvers.connections import Listed, connection
 from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.filters import engagement_status, training_due
-from resolvers.lists import Condition, Listing, Parent, Selection
+from resolvers.lists import Condition, Listing, PageAndParent, Parent, Selection, page_and_parent
 from resolvers.paging import Cut, cut
-from resolvers.reads import OF_PRACTICE
+from resolvers.reads import OF_PRACTICE, Read
+from resolvers.selection import Shape
 from schema.agent import (
     Agent,
     AgentConnection,
@@ -127,31 +128,48 @@ class Along:
     hot: bool  # of the columns that a compiled selection asks for, and no others
 
 
+@dataclass(frozen=True, slots=True)
+class Below:
+    """How the engagements of a practice are asked for right below it. `plain` is the statement without a filter."""
+
+    asked: Mapping[str, Any]
+    cut: Cut
+    read: Read | None
+    plain: PageAndParent
+
+    def statement(self, selection: Selection) -> PageAndParent:
+        if not selection.conditions:
+            return self.plain
+        listing = self.read.of(selection) if self.read else OF_PRACTICE
+        return page_and_parent(listing, selection.conditions, self.cut, PARENT)
+
+
+def _below(asked: dict[str, Any], page: Shape) -> Below | None:
+    try:
+        found = cut(OF_PRACTICE.name, **{name: value for name, value in asked.items() if name != "status"})
+    except InvalidInput:  # the edge will say so, at its place
+        return None
+    read = reads.of_page(page)
+    return Below(asked, found, read, page_and_parent(read.listing if read else OF_PRACTICE, (), found, PARENT))
+
+
 async def practice(context: Context, key: UUID, info: strawberry.Info) -> Practice | None:
     """A practice by its id; read in one statement with the page of its engagements where that is asked for, too."""
-    below = context.ahead.below(info, Practice, "engagements") if context.ahead else None
-    asked = _cut_of_engagements(below[0]) if below else None
-    if below is None or asked is None:
+    below = context.ahead.below(info, Practice, "engagements", _below) if context.ahead else None
+    if below is None:
         row = await context.row("practice", key)
         return objects.practice(row) if row else None
     note(("practices.id", key))
-    read, selection = reads.of_page(below[1]), _of_practice(context, key, below[0]["status"])
-    found = await context.lists.page_and_parent(selection, asked, PARENT, read.of(selection) if read else OF_PRACTICE)
+    selection = _of_practice(context, key, below.asked["status"])
+    found = await context.lists.page_and_parent(selection, below.statement(selection))
     if found is None:
         return None
-    if read is not None:
+    if below.read is not None:
         await agents_met.meet(context, [row[reads.AGENT_ID] for row in found[1].rows])
-    node: Callable[[Row], Any] | None = None if read else context.engagement
+    node: Callable[[Row], Any] | None = None if below.read else context.engagement
     made = objects.practice(found[0])
-    made.along = Along(below[0], Listed(selection, found[1], EngagementEdge, node), read is not None)
+    made.along = Along(below.asked, Listed(selection, found[1], EngagementEdge, node), below.read is not None)
     return made
-
-
-def _cut_of_engagements(asked: Mapping[str, Any]) -> Cut | None:
-    try:
-        return cut(OF_PRACTICE.name, **{name: value for name, value in asked.items() if name != "status"})
-    except InvalidInput:  # the edge will say so, at its place
-        return None
 
 
 def _along(context: Context, practice: Practice, asked: Mapping[str, Any]) -> EngagementConnection | None:

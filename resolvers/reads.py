@@ -10,7 +10,7 @@ objects, as everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
@@ -18,7 +18,9 @@ from math import inf
 from typing import Any
 
 from authz.life import NEVER
-from authz.outline import Outline, Standing, standing
+from authz.outline import Outline, standing
+from authz.policy import Policy
+from authz.standings import Key, Standing
 from models.connection import Row
 from models.memory import hold_until, recording
 from operations.facts import COLUMNS, OUTLINE, TABLES, outline
@@ -42,6 +44,7 @@ from resolvers.edges import EDGES
 from resolvers.lists import HOUSE, Listing
 from resolvers.objects import ENGAGEMENT_STATUSES, Column
 from resolvers.relations import grant
+from resolvers.remembered import Side
 from resolvers.selection import READS, Asked, Items, NotNull, Nullable, Output, Pass, Plain, Selection, Shape, TypeName
 from schema.engagement import Engagement, RoleGrant
 from schema.practice import Practice
@@ -81,15 +84,13 @@ def _standings(context: Context, table: Table) -> list[Standing]:
     now, policy, closed = context.request.now, context.policy, table[HOUSE_CLOSED][0] is not None
     kept, ended, suspended, ends, reviews = (table[name] for name in OUTLINE)
     keys = list(zip([agent.side for agent in table[AGENTS]], kept, ended, suspended, repeat(closed)))
-    found: list[Any] = list(map(policy.standings.get, keys))
-    known = set(found)
-    soon = now.timestamp()
-    if min(ends) <= soon or not _all_hold(known, _at(min(reviews)), now):
+    found, soon = _known(policy, keys, _at(min(reviews)), now), now.timestamp()
+    if found is None or min(ends) <= soon:
         dates = zip(keys, map(_at, ends), map(_at, reviews), strict=True)
         found = [standing(policy, key, _outline, end, reviewed, now) for key, end, reviewed in dates]
-        known = set(found)
     if recording() is not None:
-        hold_until(min(min(each.until for each in known), _at(min([end for end in ends if end > soon], default=inf))))
+        next_end = _at(min([end for end in ends if end > soon], default=inf))
+        hold_until(min(next_end, *(each.until for each in set(found))))
     return found
 
 
@@ -98,15 +99,18 @@ def _at(seconds: float) -> datetime:
     return NEVER if seconds == inf else datetime.fromtimestamp(seconds, UTC)
 
 
-def _all_hold(found: Iterable[Standing | None], oldest_review: datetime, now: datetime) -> bool:
-    return all(
-        each is not None and each.since <= now < each.until and each.overdue_before <= oldest_review for each in found
-    )
+def _known(policy: Policy, keys: Sequence[Key], oldest_review: datetime, now: datetime) -> list[Standing] | None:
+    """None where one is not known, or does not hold."""
+    try:
+        found = list(map(policy.standings.__getitem__, keys))
+    except KeyError:
+        return None
+    hold = policy.standings.all_hold(now, oldest_review) or all(each.holds(now, oldest_review) for each in set(found))
+    return found if hold else None
 
 
-def _outline(side: tuple[str, bool, bool], kept: str, ended: bool, suspended: bool, closed: bool) -> Outline:
-    kind, agent_closed, agent_suspended = side
-    return outline(kind, kept, ended or closed or agent_closed, suspended or agent_suspended)
+def _outline(side: Side, kept: str, ended: bool, suspended: bool, closed: bool) -> Outline:
+    return outline(side.kind, kept, ended or closed or side.closed, suspended or side.suspended)
 
 
 def of_page(found: Shape) -> Read | None:

@@ -7,9 +7,10 @@ with, an agent by its id. All only after `confirm`, and only in a request that b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import limits
@@ -17,6 +18,7 @@ from authz.actor import Actor
 from models.connection import Row
 from models.freshness import Freshness
 from models.memory import Changes, Memory, Rows
+from models.tenancy import Acting
 from operations.denials import Denials
 from operations.last_use import LastUses
 from operations.role_use import RoleUses
@@ -25,22 +27,36 @@ from resolvers.inforce import InForce
 
 @dataclass(slots=True)
 class Known:
-    """A person, the set by which they were looked at, and the last use of the session that is written down."""
+    """A person, for whom the database is asked then, the set by which they were looked at, and the last use of the
+    session that is written down."""
 
     actor: Actor
+    acting: Acting
     in_force: InForce
     seen: datetime
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """What an engagement's standing depends on of its agent."""
+
+    kind: str
+    closed: bool
+    suspended: bool
+
+
+_side = cache(Side)  # one object for all agents that are alike, so that comparing them is comparing objects
+
+
 class AgentRow(dict[str, Any]):
-    """An agent's row, and `side`: what an engagement's standing depends on of it. In which field of which document it
-    is shown how, is kept with it."""
+    """An agent's row, and its side of an engagement. In which field of which document it is shown how, is kept with
+    it."""
 
     __slots__ = ("shown", "side")
 
     def __init__(self, row: Row) -> None:
         super().__init__(row)
-        self.side = row["kind"], row["closed_at"] is not None, row["suspended_at"] is not None
+        self.side = _side(row["kind"], row["closed_at"] is not None, row["suspended_at"] is not None)
         self.shown: dict[object, Any] = {}
 
 
@@ -66,9 +82,9 @@ class Remembered:
         self.role_uses = RoleUses()
         self.freshness = Freshness(dsn, self.changes, server_settings or {})
 
-    async def confirm(self) -> bool:
+    def confirm(self) -> Awaitable[bool]:
         """Whether this request may use what is remembered. Called once the request is there."""
-        return await self.freshness.confirm()
+        return self.freshness.confirm()
 
     async def close(self) -> None:
         await self.uses.close()

@@ -52,15 +52,15 @@ class Pass:
     compiler: Compiler
     waiting: list[Coroutine[Any, Any, None]] = field(default_factory=list)
 
-    async def then(self, fill: Callable[[Pass], object]) -> None:
+    async def then(self, fill: Callable[[Pass, Any], object], found: Any) -> None:
         """The next go, over what was awaited."""
         following = Pass(self.context, self.compiler)
-        following.begin(fill)
+        following.begin(fill, found)
         await following.settle()
 
-    def begin(self, fill: Callable[[Pass], Any]) -> Any:
+    def begin(self, fill: Callable[[Pass, Any], Any], found: Any) -> Any:
         try:
-            return fill(self)
+            return fill(self, found)
         except BaseException:
             for each in self.waiting:
                 each.close()
@@ -74,16 +74,29 @@ class Pass:
             await gather_with_cancel(*self.waiting)
 
 
-class Shape(Protocol):
-    """How values of one type are completed, many at a time."""
+class Shape:
+    """How values of one type are completed, many at a time. One alone is a case of that, for which most know a shorter
+    way: near the root of a document there is nothing else."""
 
-    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]: ...
+    __slots__ = ()
+
+    def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
+        raise NotImplementedError
+
+    def one(self, now: Pass, value: Any) -> Any:
+        return self.complete(now, [value])[0]
 
 
-class Field(Protocol):
-    """One field of a selection: it writes its answer into the output of each parent."""
+class Field:
+    """One field of a selection: it writes its answer into the output of each parent, or of the only one."""
 
-    def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None: ...
+    __slots__ = ()
+
+    def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
+        raise NotImplementedError
+
+    def fill_one(self, now: Pass, parent: Any, output: Output) -> None:
+        self.fill(now, [parent], [output])
 
 
 class Read(Protocol):
@@ -93,7 +106,7 @@ class Read(Protocol):
 
 
 @dataclass(slots=True)
-class Selection:
+class Selection(Shape):
     """The fields of an object. `origin` is the class its objects have."""
 
     origin: type
@@ -112,9 +125,17 @@ class Selection:
                 each.fill(now, values, outputs)
         return outputs
 
+    def one(self, now: Pass, value: Any) -> Any:
+        if type(value) is not self.origin:
+            return self.complete(now, [value])[0]
+        output: Output = {}
+        for each in self.fields:
+            each.fill_one(now, value, output)
+        return output
+
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Shape):
     finish: leaves.Complete
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
@@ -122,7 +143,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(Shape):
     """Values of which nearly all are of one type, and mean themselves there. Whatever else there is among them, null
     included, `otherwise` completes."""
 
@@ -134,9 +155,12 @@ class Exact:
             return values if type(values) is list else list(values)
         return self.otherwise.complete(now, values)
 
+    def one(self, now: Pass, value: Any) -> Any:
+        return value if type(value) in self.kinds else self.otherwise.one(now, value)
+
 
 @dataclass(frozen=True, slots=True)
-class NotNull:
+class NotNull(Shape):
     inner: Shape
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
@@ -144,9 +168,14 @@ class NotNull:
             raise Unexpected
         return self.inner.complete(now, values)
 
+    def one(self, now: Pass, value: Any) -> Any:
+        if value is None:
+            raise Unexpected
+        return self.inner.one(now, value)
+
 
 @dataclass(frozen=True, slots=True)
-class Nullable:
+class Nullable(Shape):
     inner: Shape
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
@@ -156,9 +185,12 @@ class Nullable:
         rest = iter(completed)
         return [None if value is None else next(rest) for value in values]
 
+    def one(self, now: Pass, value: Any) -> Any:
+        return None if value is None else self.inner.one(now, value)
+
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class Items(Shape):
     """A list: the items of all lists are completed together."""
 
     item: Shape
@@ -173,9 +205,14 @@ class Items:
             start += len(value)
         return lists
 
+    def one(self, now: Pass, value: Any) -> Any:
+        if type(value) is not list:
+            raise Unexpected
+        return self.item.complete(now, value)
+
 
 @dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Shape):
     """An interface or a union: the objects of each class are completed together."""
 
     compile: Callable[[Compiler, GraphQLObjectType], Selection]
@@ -200,7 +237,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class TypeName:
+class TypeName(Field):
     name: str
     value: str
 
@@ -208,9 +245,12 @@ class TypeName:
         for output in outputs:
             output[self.name] = self.value
 
+    def fill_one(self, now: Pass, parent: Any, output: Output) -> None:
+        output[self.name] = self.value
+
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(Field):
     """An attribute of the object."""
 
     name: str
@@ -221,9 +261,12 @@ class Plain:
     def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
         _write(self.name, self.shape.complete(now, list(map(self.value, parents))), outputs)
 
+    def fill_one(self, now: Pass, parent: Any, output: Output) -> None:
+        output[self.name] = self.shape.one(now, self.value(parent))
+
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Field):
     """An edge, asked for all parents at once."""
 
     name: str
@@ -234,19 +277,36 @@ class Asked:
     details: FieldDetailsList
 
     def fill(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output]) -> None:
-        given = now.compiler.arguments(self.definition, self.details) if self.definition.args else {}
-        found = edges.at_hand(now.context, self.edge, parents, given)
-        if found is None and not self.edge.waits:
-            found = edges.answers(now.context, self.edge, parents, given)
+        given = self._given(now)
+        found = self._found(now, parents, given)
         if found is not None:
             _write(self.name, self.shape.complete(now, found), outputs)
             return
         _write(self.name, [None] * len(outputs), outputs)  # keeps its place while the answer is awaited
         now.waiting.append(self._later(now, parents, outputs, given))
 
+    def fill_one(self, now: Pass, parent: Any, output: Output) -> None:
+        given = self._given(now)
+        found = self._found(now, [parent], given)
+        if found is None:
+            output[self.name] = None
+            now.waiting.append(self._later(now, [parent], [output], given))
+        else:
+            output[self.name] = self.shape.one(now, found[0])
+
+    def _given(self, now: Pass) -> dict[str, Any]:
+        return now.compiler.arguments(self.definition, self.details) if self.definition.args else {}
+
+    def _found(self, now: Pass, parents: Sequence[Any], given: dict[str, Any]) -> list[Any] | None:
+        """What there is without waiting."""
+        found = edges.at_hand(now.context, self.edge, parents, given)
+        if found is None and not self.edge.waits:
+            return edges.answers(now.context, self.edge, parents, given)
+        return found
+
     async def _later(self, now: Pass, parents: Sequence[Any], outputs: Sequence[Output], given: dict[str, Any]) -> None:
         found = await edges.awaited(now.context, self.edge, parents, given)
-        await now.then(lambda then: _write(self.name, self.shape.complete(then, found), outputs))
+        await now.then(lambda then, found: _write(self.name, self.shape.complete(then, found), outputs), found)
 
 
 def _write(name: str, values: Sequence[Any], outputs: Sequence[Output]) -> None:

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
-from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import (
     GraphQLBoolean,
@@ -26,12 +25,13 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList, collect_fields
 from graphql.execution.get_variable_signature import GraphQLVariableSignature
-from graphql.execution.values import VariableValues, VariableValueSource
+from graphql.execution.values import VariableValueSource
+from strawberry.execution import optimized_is_awaitable
 from strawberry.extensions.field_extension import build_field_extension_resolvers
 
 from resolvers.arguments import STRAWBERRY
 from resolvers.compiling import NotCompiled, shape
-from resolvers.executor import MOST, Ahead, Compiled, Executor
+from resolvers.executor import Ahead, Compiled, Executor, keep
 from resolvers.selection import Pass, Shape
 
 # The type of a variable, and the Python values that mean themselves there.
@@ -43,7 +43,23 @@ ITSELF: Mapping[Any, tuple[type, range | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+# Its name, its Python type with the range where that has one, and the library's signature.
+Variable: TypeAlias = tuple[str, type, range | None, GraphQLVariableSignature]
+
+
+@dataclass(slots=True)
+class Given:
+    """The values of an execution's variables. As the library's own; where each came from is said when it asks."""
+
+    coerced: dict[str, Any]
+    variables: tuple[Variable, ...]
+
+    @property
+    def sources(self) -> dict[str, VariableValueSource]:
+        return {name: VariableValueSource(signature, self.coerced[name]) for name, _, _, signature in self.variables}
+
+
+@dataclass(slots=True)
 class Asking:
     """What a root field's function and its guards may look at; the library's `Info` has more, and costs more."""
 
@@ -59,42 +75,42 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Straight:
-    """How one operation of a document is executed. `ahead` is without variables, of which these are the signatures."""
+    """How one operation of a document is executed. `ahead` is without variables, `nodes` are those of `details`."""
 
     ahead: Ahead
-    signatures: tuple[tuple[str, GraphQLVariableSignature], ...]
+    variables: tuple[Variable, ...]
     operation: Any
     name: str
     definition: GraphQLField
     details: FieldDetailsList
+    nodes: list[Any]
     resolve: Callable[..., Any]
     shape: Shape
 
     async def answer(self, context: Any, variables: Mapping[str, Any]) -> dict[str, Any] | None:
         """The data; None where the library is needed. Whatever is raised means the same."""
-        values = self._values(variables)
-        if values is None:
+        given = self._given(variables)
+        if given is None:
             return None
-        context.ahead = ahead = self.ahead.of(values)
-        asking = Asking(context, self.operation, self.definition.type, [each.node for each in self.details])
+        context.ahead = ahead = self.ahead.of(given)
+        asking = Asking(context, self.operation, self.definition.type, self.nodes)
         found = self.resolve(None, asking, **ahead.converted(self.definition, self.details))
+        value = await found if optimized_is_awaitable(found) else found
         now = Pass(context, ahead)
-        value = await found if isawaitable(found) else found
-        outputs: list[Any] = now.begin(lambda now: self.shape.complete(now, [value]))
+        output = now.begin(self.shape.one, value)
         await now.settle()
-        return {self.name: outputs[0]}
+        return {self.name: output}
 
-    def _values(self, given: Mapping[str, Any]) -> VariableValues | None:
-        sources, coerced = {}, {}
-        for name, signature in self.signatures:
-            if name not in given:
+    def _given(self, variables: Mapping[str, Any]) -> Given | None:
+        coerced = {}
+        for name, kind, within, _ in self.variables:
+            if name not in variables:
                 return None
-            value = given[name]
-            kind, within = ITSELF.get(get_nullable_type(signature.type), (None, None))
+            value = variables[name]
             if type(value) is not kind or (within is not None and value not in within):
                 return None
-            sources[name], coerced[name] = VariableValueSource(signature, value), value
-        return VariableValues(sources, coerced)
+            coerced[name] = value
+        return Given(coerced, self.variables)
 
 
 async def answer(
@@ -113,9 +129,7 @@ def learn(compiled: Compiled, operation_name: str | None, executor: Executor) ->
     ahead = executor.ahead
     if ahead is None or (operation_name, ahead.conditions) in compiled.straight:
         return
-    if len(compiled.straight) >= MOST:
-        compiled.straight.clear()
-    compiled.straight[operation_name, ahead.conditions] = _straight(executor, ahead)
+    keep(compiled.straight, (operation_name, ahead.conditions), _straight(executor, ahead))
 
 
 def _straight(executor: Executor, ahead: Ahead) -> Straight | None:
@@ -140,8 +154,16 @@ def _of(executor: Executor, ahead: Ahead) -> Straight:
         raise NotCompiled
     resolve = _guarded(definition.extensions[STRAWBERRY])
     completed = shape(executor, definition.type, details)
-    signatures = tuple((key, source.signature) for key, source in executor.variable_values.sources.items())
-    return Straight(ahead.of(None), signatures, executor.operation, name, definition, details, resolve, completed)
+    variables = tuple(_variable(key, source.signature) for key, source in executor.variable_values.sources.items())
+    begun = ahead.of(None), variables, executor.operation, name, definition, details, [each.node for each in details]
+    return Straight(*begun, resolve, completed)
+
+
+def _variable(name: str, signature: GraphQLVariableSignature) -> Variable:
+    found = ITSELF.get(get_nullable_type(signature.type))
+    if found is None:
+        raise NotCompiled
+    return name, *found, signature
 
 
 def _guarded(field: Any) -> Callable[..., Any]:

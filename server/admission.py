@@ -136,19 +136,22 @@ class Arrived(body.Here):
     @classmethod
     async def read(cls, scope: Scope, receive: Receive) -> Arrived:
         """Raises ClientDisconnect."""
-        lengths = (value for name, value in scope["headers"] if name == b"content-length")
+        length, arrived = heads.of(scope).get("content-length"), scope.get(body.ARRIVED, False)
         try:
-            return cls(receive, await body.read(receive, next(lengths, b"").decode("latin-1") or None))
+            return cls(receive, await body.read(receive, length, arrived=arrived))
         except RequestRejected as fault:
             return cls(receive, fault=fault)
 
     async def __call__(self) -> Message:
-        if self._fault is not None:
-            raise self._fault
         if self._read:
             return await self._receive()
+        return {"type": "http.request", "body": self.whole(), "more_body": False}
+
+    def whole(self) -> bytes:
+        if self._fault is not None:
+            raise self._fault
         self._read = True
-        return {"type": "http.request", "body": self.content, "more_body": False}
+        return self.content
 
     async def wait_for_the_end(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

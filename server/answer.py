@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,21 @@ from server.http_errors import Code, DocumentRejected, RequestRejected, internal
 from server.metrics import OK
 
 NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Ready(Response):
+    """starlette's for bytes; what is said in many answers is encoded once. 304 says nothing of a body."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        self.raw_headers = list(map(_line, (headers or NONE).items()))
+        if self.status_code != 304:
+            self.raw_headers.append((b"content-length", b"%d" % len(self.body)))
+
+
+@lru_cache(maxsize=256)
+def _line(header: tuple[str, str]) -> tuple[bytes, bytes]:
+    name, value = header
+    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class Encoded:
 
     def response(self, more: Mapping[str, str] = NONE) -> Response:
         """`more`: one caller's own headers."""
-        return Response(self.body, self.status, {**self.headers, **more})
+        return Ready(self.body, self.status, {**self.headers, **more})
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,13 +49,24 @@ class Here:
     async def __call__(self) -> Message:
         raise NotImplementedError
 
+    def whole(self) -> bytes:
+        """Instead of asking for it in messages. Raises RequestRejected."""
+        raise NotImplementedError
 
-async def read(receive: Receive, content_length: str | None) -> bytes:
+
+ARRIVED = "sparekey.arrived"  # in the scope, true: the body is here and only has to be asked for
+
+
+async def read(receive: Receive, content_length: str | None, *, arrived: bool = False) -> bytes:
     """The whole body. Raises RequestRejected (413, 408), or ClientDisconnect when nobody waits for the answer."""
     most = limits.of("body_bytes")
     if content_length is not None and content_length.isascii() and content_length.isdigit():
         _bounded(int(content_length[:18]), most)
     if isinstance(receive, Here):
+        content = receive.whole()
+        _bounded(len(content), most)
+        return content
+    if arrived:
         return await _collect(receive, most)
     try:
         return await LAST_RESORT.within(limits.of("body_seconds"), _collect(receive, most))

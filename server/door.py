@@ -57,8 +57,12 @@ class Cookie:
         The name is compared as it stands. Libraries also strip what Unicode calls a space, and so take a cookie that
         a subdomain may set (`\\xa0__Host-sparekey`) for the one that it may not.
         """
-        pairs = (pair.strip(" \t").partition("=") for line in headers.getlist("cookie") for pair in line.split(";"))
-        values = {value for name, _, value in pairs if name == self.name}
+        ours, values = self.name, set()
+        for line in headers.getlist("cookie"):
+            for pair in line.split(";"):
+                name, _, value = pair.strip(" \t").partition("=")
+                if name == ours:
+                    values.add(value)
         return values.pop() if len(values) == 1 else "" if values else None
 
     def change(self, sent: str | None, context: RequestContext) -> str | None:

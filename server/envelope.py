@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 import orjson
 from starlette.responses import Response
@@ -72,7 +73,7 @@ class Envelope:
 
     def _within_limits(self, scope: Scope) -> ASGIApp:
         """The application, or the refusal of headers that are too long (not every HTTP parser has a limit)."""
-        size = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope.get("query_string", b""))
+        size = sum(map(len, chain.from_iterable(scope["headers"]))) + len(scope.get("query_string", b""))
         if size <= limits.of("header_bytes"):
             return self._app
         return _answer(431, error(Code.HEADERS_TOO_LARGE, "send shorter headers"), Connection="close")

@@ -92,7 +92,7 @@ class Endpoint:
         content = await self._content(request, receive)
         shown = credentials.shown(request.headers, self.cookie)
         question = Question(await self._facts(request, shown), kind, request.method, content)
-        kept = self.unchanged.find(question.name, question.facts.now) if question.facts.confirmed else None
+        kept = self.unchanged.find(question)
         if kept is not None:
             request.scope[KEPT] = question.name
             return self._again(request, kept, kind)

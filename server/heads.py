@@ -1,4 +1,4 @@
-"""A request's headers, sorted by name once: the door asks for a dozen of them."""
+"""A request's headers by name, once: the door asks for a dozen of them, most of which nobody sent."""
 
 from __future__ import annotations
 
@@ -16,19 +16,26 @@ class Heads(Headers):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope=scope)
-        self._values: dict[str, list[str]] = {}
-        for name, value in self._list:
-            self._values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        self._last = dict(self._list)  # one of each name; nearly always that is all
+        self._repeat = len(self._last) < len(self._list)
 
     def getlist(self, key: str) -> list[str]:
-        return self._values.get(key, [])
+        if self._repeat:
+            return super().getlist(key)
+        found = self._last.get(key.encode("latin-1"))
+        return [] if found is None else [found.decode("latin-1")]
 
     def __getitem__(self, key: str) -> str:
-        return self._values[key][0]
+        """The first of them. Raises KeyError."""
+        if self._repeat:
+            return super().__getitem__(key)
+        return self._last[key.encode("latin-1")].decode("latin-1")
 
     def get(self, key: str, default: Any = None) -> Any:
-        found = self._values.get(key)
-        return found[0] if found else default
+        if self._repeat:
+            return super().get(key, default)
+        found = self._last.get(key.encode("latin-1"))
+        return default if found is None else found.decode("latin-1")
 
 
 def of(scope: Scope) -> Heads:

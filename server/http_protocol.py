@@ -12,11 +12,12 @@ kept the server waiting longest is closed for the newcomer, so that silent socke
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 import limits
+from server.body import ARRIVED
 from server.early_refusal import EarlyRefusal
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -82,6 +83,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._undelivered = 0
         _kept_waiting.pop(self, None)
+        cast("dict[str, Any]", self.scope)[ARRIVED] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -52,7 +52,8 @@ class SameAgain:
             await app(scope, receive, send)
             return
         try:
-            first = await LAST_RESORT.within(limits.of("body_seconds"), receive())
+            patience = limits.of("body_seconds")
+            first = await (receive() if scope.get(body.ARRIVED) else LAST_RESORT.within(patience, receive()))
         except TimeoutError:
             await app(scope, _too_late, send)
             return
@@ -65,7 +66,7 @@ class SameAgain:
         if not await self._unchanged.confirm():
             return False
         before = self._before.get(digest)
-        kept = self._unchanged.find(before.name, self._clock()) if before is not None else None
+        kept = self._unchanged.named(before.name, self._clock()) if before is not None else None
         if before is None or kept is None:
             self._before.pop(digest, None)
             return False
@@ -127,6 +128,11 @@ class Replayed:
 
 class Whole(Replayed, body.Here):
     """A request whose body was in one piece."""
+
+    def whole(self) -> bytes:
+        first, self._first = self._first, None
+        content: bytes = first.get("body", b"") if first is not None else b""
+        return content
 
 
 def _replayed(first: Message, receive: Receive) -> Receive:

@@ -18,8 +18,7 @@ nor a variable stays in memory for this.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -59,18 +58,21 @@ class Unchanged:
         """Whether what is remembered is known to be true for a request that is here."""
         return self._remembered is not None and await self._remembered.confirm()
 
-    def find(self, name: bytes, now: datetime) -> Kept | None:
+    def find(self, question: Question) -> Kept | None:
+        """What was kept for it, if it was confirmed."""
+        if not self.keeps or not question.facts.confirmed:
+            return None
+        return self.named(question.name, question.facts.now)
+
+    def named(self, name: bytes, now: datetime) -> Kept | None:
         """What was kept under this name, for a request that was confirmed."""
         return None if self._remembered is None else self._remembered.answers.get(name, now)
 
-    @contextmanager
-    def recorded(self, question: Question) -> Iterator[Recording | None]:
+    def recorded(self, question: Question) -> AbstractContextManager[Recording | None]:
         """What is read inside may be kept afterwards."""
         if self._remembered is None or not question.facts.confirmed or not self.keeps:
-            yield None
-            return
-        with self._remembered.changes.recorded() as made:
-            yield made
+            return nullcontext()
+        return self._remembered.changes.recorded()
 
     def keep(self, question: Question, made: Recording | None, context: RequestContext, answer: Encoded) -> bool:
         """Whether it was kept. To be called while the recording is open: a change that comes later finds it."""

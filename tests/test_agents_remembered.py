@@ -90,7 +90,7 @@ async def test_what_an_operation_saw_earlier_is_not_what_is_kept(
     assert len(built.remembered.agents) == 0
     await agents_met.meet(context, [key])
     assert (stale["legal_name"], context.agents[key]["legal_name"]) == ("ACME Billing", "Acme & Daughters")
-    assert built.remembered.agents.get(key) is context.agents[key]
+    assert built.remembered.agents.the(key) is context.agents[key]
 
 
 async def test_a_mutation_sees_what_it_changed_and_nothing_from_memory(
@@ -101,9 +101,9 @@ async def test_a_mutation_sees_what_it_changed_and_nothing_from_memory(
     for size in (1, 2):
         await same_person(built, elm_street.owner).send(PAGE, id=elm_street.id, n=size)
     context, key = seen[-1], UUID(acme.id)
-    remembered = built.remembered.agents.get(key)
+    remembered = built.remembered.agents.the(key)
     await as_owner(CHANGES[0])
     context.mutations = 1
     await agents_met.meet(context, [key])
     assert context.agents[key]["legal_name"] == "Acme & Daughters"
-    assert built.remembered.agents.get(key) is remembered
+    assert built.remembered.agents.the(key) is remembered

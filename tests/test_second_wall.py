@@ -210,7 +210,6 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Actor, "access", access)
     monkeypatch.setattr(Actor, "require", access)
-    monkeypatch.setattr(Actor, "sees", lambda actor, place: True)
     monkeypatch.setattr(Actor, "reach", lambda actor, permission: Reach(actor, permission, everywhere=True))
 
 
