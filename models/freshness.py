@@ -91,8 +91,7 @@ class Freshness:
 
     async def _looked(self) -> bool:
         try:
-            async with asyncio.timeout(TIMEOUT):
-                await self._look()
+            await self._look()
         except TimeoutError:
             self._silent_until = time.monotonic() + TIMEOUT
             self.lose()
@@ -105,10 +104,10 @@ class Freshness:
     async def _look(self) -> None:
         if self._connection is None or self._connection.is_closed():
             self.lose()
-            self._connection = await asyncpg.connect(self._dsn, server_settings=self._settings)
-            self._snapshot = await self._connection.fetchval(_SNAPSHOT)
+            self._connection = await asyncpg.connect(self._dsn, server_settings=self._settings, timeout=TIMEOUT)
+            self._snapshot = await self._connection.fetchval(_SNAPSHOT, timeout=TIMEOUT)
             return
-        row = await self._connection.fetchrow(_LOOK, self._snapshot)
+        row = await self._connection.fetchrow(_LOOK, self._snapshot, timeout=TIMEOUT)
         self._snapshot = row["snapshot"]
         if row["keys"]:
             self._tell(row["keys"])

@@ -13,6 +13,7 @@ class Turns:
     def __init__(self, most: int) -> None:
         self._free = most
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: in Python 3.11 it is a system call
 
     @property
     def is_closed(self) -> bool:
@@ -24,10 +25,11 @@ class Turns:
         if self._free > 0:
             self._free -= 1
             return
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(turn)
-        patience = loop.call_later(seconds, _lose, turn)
+        patience = self._loop.call_later(seconds, _lose, turn)
         try:
             await turn
         except asyncio.CancelledError:

@@ -83,7 +83,7 @@ class _Conditions(Visitor):
         self.variables |= {value.name.value for value in values if isinstance(value, VariableNode)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ahead:
     """What one execution will ask for, for a resolver that can fetch it along with its own row."""
 

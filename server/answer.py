@@ -40,7 +40,7 @@ def _line(header: tuple[str, str]) -> tuple[bytes, bytes]:
     return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Encoded:
     status: int
     body: bytes = field(repr=False)
@@ -58,7 +58,7 @@ class Encoded:
         return Ready(self.body, self.status, {**self.headers, **more})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     status: int
     content: Mapping[str, Any] = field(repr=False)

@@ -26,7 +26,7 @@ from server.stored import StoredDocuments
 INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A request that may be executed, and the estimated number of nodes in its answer."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from server import admission, media
-from server.envelope import new_id
+from server.request_id import new_id
 from server.room import Room
 
 ASKED = b"POST /graphql HTTP/1.1\r\n"

@@ -11,7 +11,6 @@ documents only, and the only one is GraphiQL.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from itertools import chain
 
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import limits
 from server import faults, heads
 from server.http_errors import Code, ErrorBody, error, internal_error
+from server.request_id import new_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -96,11 +96,6 @@ def _id_of(headers: heads.Heads) -> str:
     """The caller's own id where it is harmless in a log, otherwise a new one."""
     given = headers.get("x-request-id")
     return given if given and _REQUEST_ID.fullmatch(given) else new_id()
-
-
-def new_id() -> str:
-    """Of a request."""
-    return secrets.token_hex(16)
 
 
 def _answer(status: int, body: ErrorBody, **headers: str) -> Response:

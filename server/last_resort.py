@@ -29,7 +29,7 @@ class LastResort:
 
     def watch(self, at: float) -> Watched:
         """The current task, until it is lifted."""
-        task = cast("asyncio.Task[object]", asyncio.current_task())
+        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop) or asyncio.current_task())
         watched = Watched(task, at, task.cancelling())
         self._running[watched] = None
         loop = task.get_loop()

@@ -66,6 +66,7 @@ class Room:
         self._freed = 0
         self._coming = 0
         self._pace = Pace()
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: in Python 3.11 it is a system call
 
     @property
     def running(self) -> int:
@@ -89,7 +90,9 @@ class Room:
         """Somebody is on the way and asks for a place in this turn of the loop. Of a hundred who come at once, all but
         the first are not to find the room empty."""
         if not self._coming:
-            asyncio.get_running_loop().call_soon(self._expect_nobody)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._expect_nobody)
         self._coming += 1
 
     def _expect_nobody(self) -> None:

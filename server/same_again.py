@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import limits
 from server import body
-from server.envelope import new_id
 from server.last_resort import LAST_RESORT
 from server.metrics import Metrics
+from server.request_id import new_id
 from server.unchanged import Unchanged
 
 KEPT = "sparekey.kept"  # in the scope: the name under which the answer of this request is kept

@@ -30,7 +30,7 @@ from server.answer import Encoded
 from server.metrics import OK
 
 
-@dataclass(frozen=True)
+@dataclass
 class Question:
     """A request as an answer can be found again by. `content` is the body, or the query string of a GET."""
 

@@ -39,9 +39,9 @@ from server import credentials, door, faults
 from server.answering import Answering
 from server.credentials import Issuers
 from server.envelope import headers as security_headers
-from server.envelope import new_id
 from server.http_errors import Code, RequestRejected, error
 from server.metrics import Metrics
+from server.request_id import new_id
 from server.running import Caller, OpenContext, timely, until_one_ends, watch
 from server.shares import Shares
 from server.socket_messages import PROTOCOL, Close, Closing, Message, Type
