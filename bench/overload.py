@@ -11,14 +11,13 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import load, results, servers
+from bench import interpreter, load, results, servers
 from bench.servers import CHECKOUT
 from server.embedded import Embedded
 
@@ -38,11 +37,11 @@ def main() -> None:
         embedded.start()
         owner, url = embedded.url, embedded.application_url
         settings = {**ALONE, "DATA_DIR": folder, "SPAREKEY_DATABASE_URL": url, "SPAREKEY_DATABASE_OWNER_URL": owner}
-        with servers.running(servers.SPAREKEY, settings) as it:
+        with servers.python(servers.SPAREKEY, settings) as it:
             request = _request(it.port)
             rounds = [_round(it.port, request) for _ in range(ROUNDS)]
         embedded.stop()
-    results.keep("overload", list(_table(rounds)), ("uvicorn", "starlette"))
+    results.keep("overload", list(_table(rounds)), ("uvicorn", "starlette"), (interpreter.fastest().told,))
 
 
 def _table(rounds: list[dict[int, dict[str, Any]]]) -> Iterator[str]:
@@ -59,8 +58,9 @@ def _round(port: int, request: bytes) -> dict[int, dict[str, Any]]:
 
 
 def _crowd(port: int, rate: float, request: bytes) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.crowd", str(port), str(rate), str(SECONDS)]
-    ran = subprocess.run(command, cwd=CHECKOUT, input=request, capture_output=True, check=True)  # noqa: S603  (ourselves)
+    command = [interpreter.fastest().program, "-m", "bench.crowd", str(port), str(rate), str(SECONDS)]
+    given = {**os.environ, **interpreter.environment()}
+    ran = subprocess.run(command, cwd=CHECKOUT, env=given, input=request, capture_output=True, check=True)  # noqa: S603  (ourselves)
     return {"offered": rate, **json.loads(ran.stdout)}
 
 

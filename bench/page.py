@@ -23,8 +23,8 @@ from typing import Any
 import asyncpg
 
 from authz.load import load
+from bench import interpreter, page_data, results, servers
 from bench import load as wrk
-from bench import page_data, results, servers
 from bench.load import Asked, Figures, Target
 from bench.page_data import EACH, PRACTICE, Town, identifier, reference
 from bench.servers import Running
@@ -228,4 +228,5 @@ def _versions(embedded: Embedded) -> tuple[str, ...]:
     lock = json.loads((servers.POSTGRAPHILE / "package-lock.json").read_text())
     postgraphile = lock["packages"]["node_modules/postgraphile"]["version"]
     node = servers.version_of(servers.node()).lstrip("v")
-    return results.postgresql(embedded.url), f"postgraphile {postgraphile}", f"Node {node}"
+    peers = f"postgraphile {postgraphile}", f"Node {node}"
+    return results.postgresql(embedded.url), *peers, interpreter.fastest().told

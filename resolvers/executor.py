@@ -47,6 +47,7 @@ class Compiled:
     conditions: tuple[str, ...]
     selections: dict[Key, Selection | None] = field(default_factory=dict)
     arguments: dict[int, Arguments | None] = field(default_factory=dict)  # by the field's node
+    fixed: dict[int, dict[str, Any]] = field(default_factory=dict)  # what an edge is given in every execution
     straight: dict[Key, Any] = field(default_factory=dict)  # how operations are executed (`straight.py`)
     below: dict[Key, Any] = field(default_factory=dict)  # what resolvers made of what is asked below their fields
 
@@ -125,11 +126,14 @@ class Ahead:
     def arguments(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
         """What was given for an edge, in Python's names and values; an argument left out is None, like null."""
         node = id(details[0].node)
-        if node not in self.known:
+        found = self.compiled.fixed.get(node) or self.known.get(node)
+        if found is None:
             converted = self.converted(definition, details)
             names = [argument.python_name for argument in definition.extensions[STRAWBERRY].arguments]
-            self.known[node] = {name: None if (v := converted.get(name)) is UNSET else v for name in names}
-        return self.known[node]
+            found = {name: None if (v := converted.get(name)) is UNSET else v for name in names}
+            known = self.compiled.fixed if self.compiled.are_fixed(details) else self.known
+            known[node] = found
+        return found
 
     def converted(self, definition: GraphQLField, details: FieldDetailsList) -> dict[str, Any]:
         """What was given for a field, in Python's names and values."""

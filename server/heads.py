@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -48,6 +49,6 @@ def of(scope: Scope) -> Heads:
 class HeadedRequest(Request):
     """starlette's request, with its headers sorted."""
 
-    @property
+    @cached_property
     def headers(self) -> Heads:
         return of(self.scope)
