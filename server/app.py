@@ -160,9 +160,7 @@ def create_app(
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
-    app.state.early_refusal = EarlyRefusal(
-        metrics.room, headers(https=not development), lambda: {POLICY: metrics.digest} if metrics.digest else {}
-    )
+    app.state.early_refusal = EarlyRefusal(metrics.room, headers(https=not development), lambda: metrics.digest)
     return app
 
 

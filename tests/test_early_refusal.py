@@ -22,7 +22,7 @@ class Full(Room):
 
 
 def answer(received: bytes, room: Room | None = None) -> bytes | None:
-    return EarlyRefusal(room or Full(), SECURITY, lambda: {"Sparekey-Policy": "0123"}).answer(received)
+    return EarlyRefusal(room or Full(), SECURITY, lambda: "0123").answer(received)
 
 
 async def test_a_whole_request_is_refused_while_the_room_is_closed_and_counted() -> None:
@@ -30,6 +30,19 @@ async def test_a_whole_request_is_refused_while_the_room_is_closed_and_counted()
     assert (answer(posted(), room) or b"").startswith(b"HTTP/1.1 503 ")
     assert room.refused.total() == 1
     assert answer(posted(), Room()) is None
+
+
+def test_what_was_found_of_a_clients_headers_holds_for_those_headers_only() -> None:
+    refusal = EarlyRefusal(Full(), SECURITY, lambda: "0123")
+    kinds = {accept: _kind(refusal.answer(posted(head=HEAD + accept))) for accept in 2 * [b"", b"Accept: */*\r\n"]}
+    assert kinds == {b"": b"application/graphql-response+json", b"Accept: */*\r\n": b"application/json"}
+    assert refusal.answer(posted() + b" ") is None, "the body is longer than the headers say"
+    elsewhere = posted(head=HEAD + b"Origin: https://app.example.org\r\n")
+    assert [refusal.answer(elsewhere) for _ in range(2)] == [None, None]
+
+
+def _kind(refused: bytes | None) -> bytes:
+    return (refused or b"").partition(b"content-type: ")[2].partition(b";")[0]
 
 
 async def test_of_many_who_come_at_once_only_as_many_go_the_long_way_as_can_hope(
