@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 import limits
 from server.body import ARRIVED
 from server.early_refusal import EarlyRefusal
+from server.one_write import OneWriteCycle
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 BODY_AT_STOP_SECONDS = 1.0  # for a body that is on its way when the server is told to stop
@@ -74,7 +75,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._undelivered = 0
         self._has_begun = False
         self._headers_due = _stopped(self._headers_due)
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.__class__ = OneWriteCycle  # uvicorn cannot be told of which kind to make it
 
     def on_body(self, body: bytes) -> None:
         self._undelivered = 0
