@@ -27,6 +27,7 @@ ANSWERS: dict[str, tuple[int, list[Header], list[bytes]]] = {
     "nothing": (204, PLAIN, [b""]),
     "not modified": (304, [(b"etag", b'"1"')], [b""]),
     "in pieces": (200, WORD, [b"wo", b"rd"]),
+    "all of it, and then nothing": (200, WORD, [b"word", b""]),
     "a stream": (200, PLAIN, [b"wo", b"rd", b""]),
     "to be closed": (200, [*WORD, (b"connection", b"close")], [b"word"]),
     "chunked": (200, [*PLAIN, (b"transfer-encoding", b"chunked")], [b"word"]),
