@@ -12,18 +12,18 @@ from resolvers.remembered import AgentRow, Remembered
 from resolvers.rows import load_rows, note_rows
 
 
-async def meet(context: Context, keys: Sequence[UUID]) -> None:
-    """Have these agents in `context.agents`. Raises NotFound. What a mutation changed itself is not confirmed."""
+async def meet(context: Context, keys: Sequence[UUID]) -> list[AgentRow]:
+    """These agents. Raises NotFound. What a mutation changed itself is not confirmed."""
     if recording() is not None:
         note_rows("agent", keys)
     remembered = context.remembered if context.request.confirmed and not context.mutations else None
-    if remembered is None:
-        context.agents.update(await _read(keys))
-        return
     try:
-        context.agents.update(zip(keys, map(remembered.agents.the, keys), strict=True))
+        if remembered is not None:
+            return list(map(remembered.agents.the, keys))
     except KeyError:
-        context.agents.update(await _read_to_remember(remembered, keys))
+        pass
+    found = await (_read(keys) if remembered is None else _read_to_remember(remembered, keys))
+    return [found[key] for key in keys]
 
 
 async def _read_to_remember(remembered: Remembered, keys: Sequence[UUID]) -> dict[UUID, AgentRow]:

@@ -39,6 +39,7 @@ from resolvers.selection import (
     Nullable,
     OneOf,
     Plain,
+    Read,
     Selection,
     Shape,
     TypeName,
@@ -95,7 +96,8 @@ def shape(compiler: Compiler, type_: GraphQLOutputType, details: FieldDetailsLis
 
 def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:
     if is_list_type(type_):
-        return Items(shape(compiler, type_.of_type, details))
+        item = shape(compiler, type_.of_type, details)
+        return Items(item, _read(item))
     if is_leaf_type(type_):
         return Leaf(leaves.of(type_))
     if is_object_type(type_):
@@ -104,6 +106,11 @@ def _bare(compiler: Compiler, type_: Any, details: FieldDetailsList) -> Shape:
         types = {_origin(each): each for each in compiler.possible_types(type_)}
         return OneOf(lambda compiler, found: selection(compiler, found, details), types)
     raise NotCompiled
+
+
+def _read(item: Shape) -> Read | None:
+    inner = item.inner if isinstance(item, NotNull | Nullable) else item
+    return inner.read if isinstance(inner, Selection) else None
 
 
 def _origin(type_: GraphQLObjectType) -> type:

@@ -11,6 +11,7 @@ from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.lists import Selection
 from resolvers.paging import Part, cursor, cut
+from resolvers.selection import Rows
 from schema.agent import AgentConnection, AgentMemberConnection
 from schema.audit import AuditEventConnection
 from schema.engagement import EngagementConnection
@@ -36,15 +37,14 @@ class Listed:
     selection: Selection
     part: Part
     edge: Callable[..., Any]
-    node: Callable[[Row], Any] | None  # None: they stay rows
-    made: list[Any] | None = None
+    node: Callable[[Row], Any]
+    made: list[Any] | Rows | None = None
 
     @property
-    def nodes(self) -> list[Any]:
-        """Made once, for edges and nodes alike."""
+    def nodes(self) -> Any:
+        """Made once, for edges and nodes alike; or rows, where a compiled selection takes them as they are."""
         if self.made is None:
-            rows = self.part.rows
-            self.made = list(rows) if self.node is None else [self.node(row) for row in rows]
+            self.made = [self.node(row) for row in self.part.rows]
         return self.made
 
     @property
@@ -67,9 +67,8 @@ async def connection(
     return connection_type(listed=Listed(selection, found, edge_type, node_of))
 
 
-def _nodes(context: Context, page: Page) -> list[Any]:
-    nodes: list[Any] = page.listed.nodes
-    return nodes
+def _nodes(context: Context, page: Page) -> Any:
+    return page.listed.nodes
 
 
 def _edges(context: Context, page: Page) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import strawberry
@@ -28,7 +28,7 @@ from resolvers.execution import RequestFacts, SessionChange
 from resolvers.executor import Ahead
 from resolvers.inforce import InForce
 from resolvers.lists import Lists
-from resolvers.remembered import AgentRow, Known, Remembered
+from resolvers.remembered import Known, Remembered
 from resolvers.rows import in_order, load_rows, note_rows
 from schema.engagement import Engagement
 from schema.person import StaffMember
@@ -76,7 +76,6 @@ class Context:
     ahead: Ahead | None = None  # what this operation will ask for below its root fields
     roles: dict[str, Role] = field(default_factory=dict)  # by key, as far as this operation has shown them
     denied: set[tuple[UUID, str]] = field(default_factory=set)  # by practice and permission; noted once a request
-    agents: dict[UUID, AgentRow] = field(default_factory=dict)  # that a page of this operation shows (`agents_met.py`)
     met: dict[tuple[str, UUID], Row] = field(default_factory=dict)  # rows by kind and id that this operation has seen
 
     @property
@@ -247,7 +246,6 @@ class Context:
         self.lists = Lists()
         self.rows = {}
         self.met = {}
-        self.agents = {}
 
     async def _load_actor(self) -> tuple[Actor | None, datetime]:
         """Nobody is known before this, so the service asks. It asks by the credential alone."""
@@ -299,4 +297,5 @@ def _acting(actor: Actor | None) -> Acting:
 
 
 def context_of(info: strawberry.Info) -> Context:
-    return cast(Context, info.context)
+    context: Context = info.context
+    return context

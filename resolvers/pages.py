@@ -23,7 +23,7 @@ from resolvers.filters import engagement_status, training_due
 from resolvers.lists import Condition, Listing, PageAndParent, Parent, Selection, page_and_parent
 from resolvers.paging import Cut, cut
 from resolvers.reads import OF_PRACTICE, Read
-from resolvers.selection import Shape
+from resolvers.selection import Rows, Shape
 from schema.agent import (
     Agent,
     AgentConnection,
@@ -164,11 +164,12 @@ async def practice(context: Context, key: UUID, info: strawberry.Info) -> Practi
     found = await context.lists.page_and_parent(selection, below.statement(selection))
     if found is None:
         return None
+    row, page = found
+    listed = Listed(selection, page, EngagementEdge, context.engagement)
     if below.read is not None:
-        await agents_met.meet(context, [row[reads.AGENT_ID] for row in found[1].rows])
-    node: Callable[[Row], Any] | None = None if below.read else context.engagement
-    made = objects.practice(found[0])
-    made.along = Along(below.asked, Listed(selection, found[1], EngagementEdge, node), below.read is not None)
+        listed.made = Rows(page.rows, await agents_met.meet(context, [row[reads.AGENT_ID] for row in page.rows]))
+    made = objects.practice(row)
+    made.along = Along(below.asked, listed, below.read is not None)
     return made
 
 

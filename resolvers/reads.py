@@ -21,7 +21,6 @@ from authz.life import NEVER
 from authz.outline import Outline, standing
 from authz.policy import Policy
 from authz.standings import Key, Standing
-from models.connection import Row
 from models.memory import hold_until, recording
 from operations.facts import COLUMNS, OUTLINE, TABLES, outline
 from resolvers import lists
@@ -45,7 +44,20 @@ from resolvers.lists import HOUSE, Listing
 from resolvers.objects import ENGAGEMENT_STATUSES, Column
 from resolvers.relations import grant
 from resolvers.remembered import Side
-from resolvers.selection import READS, Asked, Items, NotNull, Nullable, Output, Pass, Plain, Selection, Shape, TypeName
+from resolvers.selection import (
+    READS,
+    Asked,
+    Items,
+    NotNull,
+    Nullable,
+    Output,
+    Pass,
+    Plain,
+    Rows,
+    Selection,
+    Shape,
+    TypeName,
+)
 from schema.engagement import Engagement, RoleGrant
 from schema.practice import Practice
 
@@ -71,9 +83,10 @@ class Read:
         """A filter by status looks at the agent and the practice, too."""
         return replace(self.listing, tables=TABLES) if selection.conditions else self.listing
 
-    def complete(self, now: Pass, rows: Sequence[Row]) -> list[Output]:
+    def complete(self, now: Pass, found: Rows) -> list[Output]:
+        rows = found.rows
         table: Table = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))  # records iterate over values
-        table[AGENTS] = list(map(now.context.agents.__getitem__, table[AGENT_ID]))
+        table[AGENTS] = found.beside
         if "outline" in table:
             table[STANDING] = _standings(now.context, table)
         return outputs(self.fields, now, table)
@@ -122,8 +135,7 @@ def of_page(found: Shape) -> Read | None:
     if len(asked) != 1 or asked[0].attribute != "nodes":
         return None
     items = _inner(asked[0].shape)
-    node = _inner(items.item) if isinstance(items, Items) else None
-    return node.read if isinstance(node, Selection) and isinstance(node.read, Read) else None
+    return items.read if isinstance(items, Items) and isinstance(items.read, Read) else None
 
 
 def _read(fields: Sequence[Any]) -> Read | None:

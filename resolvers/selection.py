@@ -99,10 +99,18 @@ class Field:
         self.fill(now, [parent], [output])
 
 
-class Read(Protocol):
-    """How objects are answered that are still rows (`resolvers/reads.py`)."""
+@dataclass(slots=True)
+class Rows:
+    """Objects of a list that are still rows, and what was found for each of them."""
 
-    def complete(self, now: Pass, rows: Sequence[Any]) -> list[Output]: ...
+    rows: Sequence[Record]
+    beside: Sequence[Any]
+
+
+class Read(Protocol):
+    """How such objects are answered (`resolvers/reads.py`)."""
+
+    def complete(self, now: Pass, found: Rows) -> list[Output]: ...
 
 
 @dataclass(slots=True)
@@ -114,10 +122,7 @@ class Selection(Shape):
     read: Read | None = None
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        kinds = set(map(type, values))
-        if kinds == {Record} and self.read is not None:
-            return self.read.complete(now, values)
-        if not kinds <= {self.origin}:
+        if not set(map(type, values)) <= {self.origin}:
             raise Unexpected
         outputs: list[Output] = [{} for _ in values]
         if outputs:
@@ -191,12 +196,16 @@ class Nullable(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Items(Shape):
-    """A list: the items of all lists are completed together."""
+    """A list: the items of all lists are completed together. `read` is there where items can be rows."""
 
     item: Shape
+    read: Read | None = None
 
     def complete(self, now: Pass, values: Sequence[Any]) -> list[Any]:
-        if not set(map(type, values)) <= {list}:
+        kinds = set(map(type, values))
+        if Rows in kinds:
+            return [self.one(now, value) for value in values]
+        if not kinds <= {list}:
             raise Unexpected
         completed = self.item.complete(now, list(chain.from_iterable(values)))
         lists, start = [], 0
@@ -206,6 +215,8 @@ class Items(Shape):
         return lists
 
     def one(self, now: Pass, value: Any) -> Any:
+        if type(value) is Rows and self.read is not None:
+            return self.read.complete(now, value) if value.rows else []
         if type(value) is not list:
             raise Unexpected
         return self.item.complete(now, value)

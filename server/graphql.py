@@ -169,12 +169,11 @@ class Endpoint:
         return await body.read(receive, request.headers.get("content-length"))
 
     async def _facts(self, request: HeadedRequest, shown: Shown) -> RequestFacts:
-        address = request.client.host if request.client else ""
         credential = await credentials.credential(shown, self.issuers, self.clock())
         confirmed = credential is not None and await self.unchanged.confirm()
-        request_id = str(request.scope["sparekey.request_id"])
+        request_id: str = request.scope["sparekey.request_id"]
         browser = door.browser(request.headers)
-        said = credential, address, self.clock(), request_id
+        said = credential, request.address, self.clock(), request_id
         return RequestFacts(*said, browser=browser, confirmed=confirmed, clock=self.clock)
 
     async def _execute(self, asked: Asked, context: RequestContext, question: Question) -> Answer:

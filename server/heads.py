@@ -47,8 +47,18 @@ def of(scope: Scope) -> Heads:
 
 
 class HeadedRequest(Request):
-    """starlette's request, with its headers sorted."""
+    """starlette's request; what is asked for again and again is found once."""
 
     @cached_property
     def headers(self) -> Heads:
         return of(self.scope)
+
+    @cached_property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    @property
+    def address(self) -> str:
+        """Of the client, or of whom a proxy that is believed names."""
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""

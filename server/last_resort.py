@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 TICK_SECONDS = 0.1  # by so much somebody may be cut off late
 
@@ -29,7 +29,7 @@ class LastResort:
 
     def watch(self, at: float) -> Watched:
         """The current task, until it is lifted."""
-        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop) or asyncio.current_task())
+        task: Any = asyncio.current_task(self._loop) or asyncio.current_task()
         watched = Watched(task, at, task.cancelling())
         self._running[watched] = None
         loop = task.get_loop()

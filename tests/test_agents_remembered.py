@@ -88,9 +88,9 @@ async def test_what_an_operation_saw_earlier_is_not_what_is_kept(
     await as_owner(CHANGES[0])
     assert await built.remembered.confirm()
     assert len(built.remembered.agents) == 0
-    await agents_met.meet(context, [key])
-    assert (stale["legal_name"], context.agents[key]["legal_name"]) == ("ACME Billing", "Acme & Daughters")
-    assert built.remembered.agents.the(key) is context.agents[key]
+    (fresh,) = await agents_met.meet(context, [key])
+    assert (stale["legal_name"], fresh["legal_name"]) == ("ACME Billing", "Acme & Daughters")
+    assert built.remembered.agents.the(key) is fresh
 
 
 async def test_a_mutation_sees_what_it_changed_and_nothing_from_memory(
@@ -104,6 +104,6 @@ async def test_a_mutation_sees_what_it_changed_and_nothing_from_memory(
     remembered = built.remembered.agents.the(key)
     await as_owner(CHANGES[0])
     context.mutations = 1
-    await agents_met.meet(context, [key])
-    assert context.agents[key]["legal_name"] == "Acme & Daughters"
+    (fresh,) = await agents_met.meet(context, [key])
+    assert fresh["legal_name"] == "Acme & Daughters"
     assert built.remembered.agents.the(key) is remembered
