@@ -29,7 +29,7 @@ import limits
 from models import deadline
 from models.asyncpg_client import urgently
 from models.deadline import UNKNOWN
-from server import body, heads, media
+from server import body, hang_up, heads, media
 from server.http_errors import Code, RequestRejected, error
 from server.last_resort import LAST_RESORT
 from server.room import GONE, NoPlace, Place, Room
@@ -87,7 +87,7 @@ class Admission:
 
     async def _admit(self, scope: Scope, request: Arrived, urgent: bool, send: Send) -> None:
         try:
-            place = await self._room.enter(urgent, request.wait_for_the_end)
+            place = await self._room.enter(urgent, hang_up.of(scope))
         except NoPlace as hindrance:
             if hindrance.reason != GONE:
                 await _refuse(scope, send, BUSY)
@@ -152,10 +152,6 @@ class Arrived(body.Here):
             raise self._fault
         self._read = True
         return self.content
-
-    async def wait_for_the_end(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
 
 
 def _body(code: Code, message: str) -> bytes:

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 import limits
 from server.body import ARRIVED
 from server.early_refusal import EarlyRefusal
+from server.hang_up import HANG_UP, HangUp
 from server.one_write import OneWriteCycle
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -38,6 +39,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refused_at = 0.0
         self._headers_due: asyncio.TimerHandle | None = None
         self._answer_due: asyncio.TimerHandle | None = None
+        self._hang_up = HangUp()
         self._early_refusal: EarlyRefusal | None = getattr(
             getattr(self.config.app, "state", None), "early_refusal", None
         )
@@ -52,6 +54,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)
+        self._hang_up.happens()
 
     def data_received(self, data: bytes) -> None:
         if self._early_refusal is not None and self._is_idle():
@@ -70,6 +73,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._has_begun = True
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[HANG_UP] = self._hang_up
 
     def on_headers_complete(self) -> None:
         self._undelivered = 0

@@ -14,11 +14,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import limits
+from server.hang_up import HangUp
 
 FULL, WAITED, GONE = "full", "waited", "gone"
 REASONS = (FULL, WAITED, GONE)
@@ -101,17 +101,14 @@ class Room:
     def refuse(self) -> None:
         self.refused[FULL] += 1
 
-    async def enter(self, urgent: bool, gone: Callable[[], Awaitable[Any]]) -> Place:
-        """A place, now or within `request_wait_milliseconds`. Raises NoPlace.
-
-        `gone` returns when nobody waits for the answer any more.
-        """
+    async def enter(self, urgent: bool, hang_up: HangUp) -> Place:
+        """A place, now or within `request_wait_milliseconds`. Raises NoPlace."""
         if self._taken < limits.of("requests_running"):
             return self._take(reserved=False)
         if urgent and self._reserved_taken < limits.of("requests_reserved"):
             return self._take(reserved=True)
         try:
-            return await self._wait(self._lane(urgent), gone)
+            return await self._wait(self._lane(urgent), hang_up)
         except NoPlace as hindrance:
             self.refused[hindrance.reason] += 1
             raise
@@ -156,13 +153,13 @@ class Room:
             _tell(self._others.pop(), FULL)
         return self._urgent
 
-    async def _wait(self, lane: Lane, gone: Callable[[], Awaitable[Any]]) -> Place:
+    async def _wait(self, lane: Lane, hang_up: HangUp) -> Place:
         loop = asyncio.get_running_loop()
         turn: Turn = loop.create_future()
         lane.append(turn)
         patience = loop.call_later(_patience(), _tell, turn, WAITED)
-        hung_up = asyncio.ensure_future(gone())
-        hung_up.add_done_callback(lambda _: _tell(turn, GONE))
+        gone = partial(_tell, turn, GONE)
+        hang_up.then(gone)
         try:
             answer = await turn
         except asyncio.CancelledError:
@@ -170,7 +167,7 @@ class Room:
             raise
         finally:
             patience.cancel()
-            hung_up.cancel()
+            hang_up.forget(gone)
             with suppress(ValueError):  # whoever got a place, or made way, was taken from it
                 lane.remove(turn)
         if isinstance(answer, Place):

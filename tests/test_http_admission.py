@@ -18,7 +18,7 @@ from resolvers.execution import RequestFacts
 from resolvers.schema import schema
 from server.admission import Admission, is_urgent
 from server.metrics import Metrics
-from server.room import Room
+from server.room import GONE, Room
 from tests.http_door import Context, open_context
 from tests.sockets import QUERY, Caller, behind_uvicorn, callers, leave, open_door, posted
 
@@ -138,6 +138,7 @@ async def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
         await hold.until(running=3, waiting=2)
         await leave(waiting)
         await hold.until(running=3, waiting=0)
+        assert hold.metrics.room.refused == {GONE: 2}, "they did not wait in vain until their time was over"
         hold.free.set()
 
 

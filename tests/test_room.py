@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 import limits
+from server.hang_up import HangUp
 from server.room import FULL, GONE, SHARE, WAITED, NoPlace, Place, Room
 
 SMALL = {"REQUESTS_RUNNING": "3", "REQUESTS_RESERVED": "1", "REQUESTS_WAITING": "4", "REQUEST_WAIT_MILLISECONDS": "100"}
@@ -23,12 +24,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LIMITS", table())
 
 
-async def never() -> None:
-    await asyncio.Event().wait()
-
-
 async def enter(room: Room, urgent: bool = False) -> Place:
-    return await room.enter(urgent, never)
+    return await room.enter(urgent, HangUp())
 
 
 async def waiting(room: Room, *urgent: bool) -> list[asyncio.Task[Place]]:
@@ -122,24 +119,25 @@ async def test_in_a_full_room_the_last_of_the_others_makes_way_for_somebody_urge
 
 
 async def test_who_hangs_up_leaves_the_queue_at_once() -> None:
-    room, hung_up = Room(), asyncio.Event()
+    room, hang_up = Room(), HangUp()
     for _ in range(3):
         await enter(room)
-    caller = asyncio.ensure_future(room.enter(False, hung_up.wait))
+    caller = asyncio.ensure_future(room.enter(False, hang_up))
     await asyncio.sleep(0.01)
-    hung_up.set()
+    hang_up.happens()
     began = asyncio.get_running_loop().time()
     assert await reason(caller) == GONE
     assert asyncio.get_running_loop().time() - began < 0.05
     assert room.waiting == 0
+    assert await reason(asyncio.ensure_future(room.enter(False, hang_up))) == GONE, "they had gone before they waited"
 
 
 async def test_a_place_passes_from_a_lane_in_which_all_just_gave_up_to_the_other() -> None:
-    room, hung_up = Room(), asyncio.Event()
+    room, hang_up = Room(), HangUp()
     places = [await enter(room) for _ in range(3)] + [await enter(room, urgent=True)]
-    gone = asyncio.ensure_future(room.enter(True, hung_up.wait))
+    gone = asyncio.ensure_future(room.enter(True, hang_up))
     (next_one,) = await waiting(room, False)
-    hung_up.set()
+    hang_up.happens()
     while not room._urgent[0].done():  # noqa: ASYNC110  (told, and not yet awake: nobody can wait for that)
         await asyncio.sleep(0)
     places[0].leave()
@@ -177,9 +175,10 @@ async def test_whatever_happens_while_it_waits_no_place_is_lost() -> None:
     room, chance = Room(), random.Random(7)
 
     async def come_and_go() -> None:
-        patience = chance.choice([0.0, 0.001, 0.002, 1])
+        hang_up = HangUp()
+        asyncio.get_running_loop().call_later(chance.choice([0.0, 0.001, 0.002, 1]), hang_up.happens)
         try:
-            place = await room.enter(chance.random() < 0.3, lambda: asyncio.sleep(patience))
+            place = await room.enter(chance.random() < 0.3, hang_up)
         except NoPlace:
             return
         try:
