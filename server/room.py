@@ -164,14 +164,14 @@ class Room:
             answer = await turn
         except asyncio.CancelledError:
             _give_back(turn)
+            _take_from(lane, turn)
             raise
         finally:
             patience.cancel()
             hang_up.forget(gone)
-            with suppress(ValueError):  # whoever got a place, or made way, was taken from it
-                lane.remove(turn)
         if isinstance(answer, Place):
             return answer
+        _take_from(lane, turn)
         raise NoPlace(answer)
 
 
@@ -201,6 +201,12 @@ def _patience() -> float:
 def _tell(turn: Turn, reason: str) -> None:
     if not turn.done():
         turn.set_result(reason)
+
+
+def _take_from(lane: Lane, turn: Turn) -> None:
+    """Whoever got a place, or made way, was taken from it before: looking through it for them would be in vain."""
+    with suppress(ValueError):
+        lane.remove(turn)
 
 
 def _give_back(turn: Turn) -> None:
