@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 import orjson
 from starlette.requests import ClientDisconnect
@@ -79,20 +78,19 @@ class Admission:
             await self._in_turn(scope, receive, send)
 
     async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(ClientDisconnect):
-            request = await Arrived.read(scope, receive)
-            urgent = self._is_urgent(scope, request.content)
-            with deadline.within(_seconds(scope)), urgently(urgent):
-                await self._admit(scope, request, urgent, send)
-
-    async def _admit(self, scope: Scope, request: Arrived, urgent: bool, send: Send) -> None:
         try:
-            place = await self._room.enter(urgent, hang_up.of(scope))
-        except NoPlace as hindrance:
-            if hindrance.reason != GONE:
-                await _refuse(scope, send, BUSY)
-        else:
-            await self._run(scope, request, place, send)
+            request = await Arrived.read(scope, receive)
+        except ClientDisconnect:
+            return
+        urgent = self._is_urgent(scope, request.content)
+        with deadline.within(_seconds(scope)), urgently(urgent):
+            try:
+                place = await self._room.enter(urgent, hang_up.of(scope))
+            except NoPlace as hindrance:
+                if hindrance.reason != GONE:
+                    await _refuse(scope, send, BUSY)
+            else:
+                await self._run(scope, request, place, send)
 
     async def _run(self, scope: Scope, request: Arrived, place: Place, send: Send) -> None:
         begun = False

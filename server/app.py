@@ -65,16 +65,13 @@ class Application(Starlette):
             self._busiest = each.cls(self._busiest, *each.args, **each.kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with acting_for(NOBODY):  # until whoever asks is known
-            await self._answer(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_busiest = scope["type"] == "http" and scope["path"] == self._path
         app = self._busiest if is_busiest else super().__call__
-        if scope["type"] == "http" and self._same_again is not None:
-            await self._same_again(scope, receive, send, app)
-        else:
-            await app(scope, receive, send)
+        with acting_for(NOBODY):  # until whoever asks is known
+            if is_busiest and self._same_again is not None:
+                await self._same_again(scope, receive, send, app)
+            else:
+                await app(scope, receive, send)
 
 
 PUBLIC_MUTATIONS = frozenset({"signUp", "signIn", "beginPasskeySignIn", "signInWithPasskey"})

@@ -48,9 +48,6 @@ class SameAgain:
         self._before: OrderedDict[bytes, Before] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
-        if scope["path"] != "/graphql":
-            await app(scope, receive, send)
-            return
         try:
             patience = limits.of("body_seconds")
             first = await (receive() if scope.get(body.ARRIVED) else LAST_RESORT.within(patience, receive()))

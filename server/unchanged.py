@@ -18,6 +18,7 @@ nor a variable stays in memory for this.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,11 +53,9 @@ class Unchanged:
 
     def __init__(self, remembered: Remembered | None) -> None:
         self._remembered = remembered
+        # Whether what is remembered is known to be true for a request that is here.
+        self.confirm: Callable[[], Awaitable[bool]] = _never if remembered is None else remembered.confirm
         self.keeps = remembered is not None and remembered.answers.most > KEY_BYTES
-
-    async def confirm(self) -> bool:
-        """Whether what is remembered is known to be true for a request that is here."""
-        return self._remembered is not None and await self._remembered.confirm()
 
     def find(self, question: Question) -> Kept | None:
         """What was kept for it, if it was confirmed."""
@@ -82,6 +81,10 @@ class Unchanged:
             return False
         kept, weight = Kept(answer.body, context.policy_digest), len(answer.body) + KEY_BYTES * (2 + len(made.keys))
         return self._remembered.answers.keep(question.name, kept, made, question.facts.now, weight)
+
+
+async def _never() -> bool:
+    return False
 
 
 KEY_BYTES = 320  # of memory for each row that an answer depends on, its place in the index included: measured
