@@ -1,9 +1,9 @@
 """Which Python the measured servers run on: the fastest of this version that the machine has.
 
 Distributions and container images build Python with profile-guided optimisation, as Node's makers build Node; pyenv,
-unless told to, does not, and is a third slower. So a benchmark on whatever made `.venv` would compare compilers'
-options. Candidates are those on the PATH whose compiled modules are the same, because they use the packages of `.venv`;
-each runs one loop, in turns. What was chosen, and by how much it is faster, stands below the table.
+unless told to, does not, and a plain loop takes it half as long again. So a benchmark on whatever made `.venv` would
+compare compilers' options. Candidates are those on the PATH whose compiled modules are the same, because they use the
+packages of `.venv`; each runs one loop, in turns. The one that was chosen stands below the table.
 """
 
 from __future__ import annotations

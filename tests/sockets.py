@@ -92,6 +92,19 @@ async def open_door(**changes: Any) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
+async def behind_plain_uvicorn(app: ASGIApp, protocol: Any) -> AsyncIterator[int]:
+    """An application behind uvicorn as it comes, with this HTTP protocol. Gives the port."""
+    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_level="critical", access_log=False)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
+        await asyncio.sleep(0.005)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await task
+
+
+@asynccontextmanager
 async def behind_uvicorn(app: ASGIApp) -> AsyncIterator[int]:
     """Any application behind the server as it is configured in production, but for the lifespan. Gives the port."""
     config = configuration(app, port=0)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 import limits
 from server.http_protocol import BoundedHttpProtocol
+from tests.sockets import behind_plain_uvicorn
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -24,14 +24,8 @@ async def answer_when_read(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(answer_when_read, port=0, http=BoundedHttpProtocol, lifespan="off", log_level="error")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve())
-    while not server.started:  # noqa: ASYNC110  (uvicorn has no event for it)
-        await asyncio.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
+    async with behind_plain_uvicorn(answer_when_read, BoundedHttpProtocol) as port:
+        yield port
 
 
 async def status(port: int, *pieces: bytes, keep_sending: bytes = b"") -> bytes:

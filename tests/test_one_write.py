@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from server import one_write
 from server.http_protocol import BoundedHttpProtocol
+from tests.sockets import behind_plain_uvicorn
 
 Header = tuple[bytes, bytes]
 PLAIN: list[Header] = [(b"content-type", b"text/plain"), (b"x-frame-options", b"DENY")]
@@ -53,18 +51,6 @@ async def failing(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError
 
 
-@asynccontextmanager
-async def served(app: Any, protocol: Any) -> AsyncIterator[int]:
-    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_level="critical", access_log=False)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve())
-    while not server.started:  # noqa: ASYNC110  (uvicorn has no event for it)
-        await asyncio.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
-
-
 async def received(port: int, name: str, method: str = "GET", version: str = "1.1") -> bytes:
     """Everything that comes before the connection is closed, or nothing comes any more. The date is left out."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -82,14 +68,17 @@ async def received(port: int, name: str, method: str = "GET", version: str = "1.
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_every_answer_is_what_uvicorn_sends(name: str) -> None:
     ways = [("GET", "1.1"), ("GET", "1.1"), ("HEAD", "1.1"), ("GET", "1.0")]  # the second from what was kept
-    async with served(application, BoundedHttpProtocol) as ours, served(application, "httptools") as theirs:
+    async with (
+        behind_plain_uvicorn(application, BoundedHttpProtocol) as ours,
+        behind_plain_uvicorn(application, "httptools") as theirs,
+    ):
         for method, version in ways:
             one, other = await asyncio.gather(*(received(port, name, method, version) for port in (ours, theirs)))
             assert one == other
 
 
 async def test_who_fails_after_the_start_was_said_is_a_500_and_not_half_an_answer() -> None:
-    async with served(failing, BoundedHttpProtocol) as port:
+    async with behind_plain_uvicorn(failing, BoundedHttpProtocol) as port:
         assert (await received(port, "whole")).startswith(b"HTTP/1.1 500 ")
 
 
@@ -102,7 +91,7 @@ async def test_a_whole_answer_is_written_once(monkeypatch: pytest.MonkeyPatch) -
         return written[-1]
 
     monkeypatch.setattr(one_write.OneWriteCycle, "_sent", counted)
-    async with served(application, BoundedHttpProtocol) as port:
+    async with behind_plain_uvicorn(application, BoundedHttpProtocol) as port:
         for name in ("whole", "refused", "in pieces", "a stream", "to be closed", "too long"):
             await received(port, name)
     assert written == [True, True, False, False, False]
