@@ -22,6 +22,7 @@ def test_all_hold_from_the_latest_beginning_until_the_earliest_end() -> None:
     known = Standings()
     known.keep(("one",), standing(since=NOW - HOUR, until=NOW + HOUR))
     known.keep(("other",), standing(since=NOW))
+    known.keep(("of an earlier question",), standing(since=NOW - 2 * HOUR))
     moments = [NOW - timedelta(microseconds=1), NOW, NOW + HOUR - timedelta(microseconds=1), NOW + HOUR]
     assert [known.all_hold(at, NOW) for at in moments] == [False, True, True, False]
 
