@@ -54,6 +54,12 @@ FROM identities i WHERE i.issuer = $1 AND i.subject = $2
 """  # noqa: S608  (our own text)
 # The person with every seat, in the same statement: one row for each engagement, the rest of the person in the first.
 # A key acts for one member of one agent: its person's staff and other memberships are not its own.
+# The memberships come first and their agents' engagements then, whatever the planner believes (OFFSET 0): while a young
+# table is not analysed it takes them for a handful, works everybody's engagements out and picks the person's own last.
+# With 50 members of agents that have 400 engagements each a first request took half a second.
+_ENGAGED = TABLES.replace(
+    "engagements e", "(SELECT * FROM engagements k WHERE k.agent_id = m.agent_id AND k.ended_at IS NULL OFFSET 0) e", 1
+)
 _PERSON = f"""
 WITH shown AS MATERIALIZED ({{}}), person AS MATERIALIZED (
     SELECT w.*, u.name, u.operator AND w.member_id IS NULL AS operator,
@@ -75,10 +81,11 @@ SELECT w.id AS who_id, w.user_id AS who_user_id, w.session_id, w.api_key_id, w.s
 FROM person w LEFT JOIN LATERAL (
     SELECT {COLUMNS},
         s.id IS NOT NULL AS assigned, s.cap, m.admin AS member_admin, m.suspended_at AS member_suspended_at
-    FROM {TABLES} JOIN agent_members m ON m.agent_id = e.agent_id
+    FROM (
+        SELECT * FROM agent_members k WHERE k.user_id = w.user_id AND k.joined_at IS NOT NULL
+            AND k.departed_at IS NULL AND k.id = coalesce(w.member_id, k.id) OFFSET 0
+    ) m CROSS JOIN LATERAL {_ENGAGED}
     LEFT JOIN assignments s ON s.engagement_id = e.id AND s.member_id = m.id AND s.removed_at IS NULL
-    WHERE m.user_id = w.user_id AND m.joined_at IS NOT NULL AND m.departed_at IS NULL AND e.ended_at IS NULL
-        AND m.id = coalesce(w.member_id, m.id)
 ) f ON TRUE
 """  # noqa: S608  (our own text)
 _BY = {Kind.SESSION: _SESSION, Kind.API_KEY: _API_KEY, Kind.ACCESS_TOKEN: _ACCESS_TOKEN, Kind.ISSUER: _ISSUER}
