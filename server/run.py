@@ -13,10 +13,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import os
 import resource
 from collections.abc import Callable, Sequence
+from functools import partial
 from socket import socket
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -27,6 +31,7 @@ from server.socket_protocol import BoundedSocketProtocol
 
 OTHER_FILES = 256  # libraries, the database, policies
 COLLECTED_AFTER = (20_000, 20, 15)  # of Python's three generations; 700, 10 and 10 are its defaults
+HANDLES = 8  # so many connections are accepted in a turn of the loop
 CLOSING_SECONDS = 2  # for units of work without a caller, the database and the interpreter
 
 
@@ -64,8 +69,27 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and not self.should_exit:
+            if self.config.uds is None:  # behind a proxy that keeps its connections
+                await self._accept_more_at_once()
             self.tell()
             _spare_the_collector()
+
+    async def _accept_more_at_once(self) -> None:
+        """libuv accepts one connection for each handle in a turn of its loop, and a busy loop has few turns: of 700 who
+        came at once the last were accepted after a second. So there are several handles on the same socket."""
+        loop = asyncio.get_running_loop()
+        kind: Any = self.config.http_protocol_class
+        make = partial(
+            kind,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            _loop=loop,
+        )
+        listening = [found for each in self.servers for found in each.sockets]
+        for found in listening * (HANDLES - 1):
+            more = socket(fileno=os.dup(found.fileno()))
+            self.servers.append(await loop.create_server(make, sock=more, backlog=self.config.backlog))
 
 
 def serve(
