@@ -15,7 +15,8 @@ from operations.facts import OUTLINE
 from resolvers.context import Context
 from resolvers.objects import Column, agent
 from resolvers.remembered import AgentRow
-from resolvers.selection import Output, Pass, Selection, Shape
+from resolvers.selection import Selection
+from resolvers.shapes import Output, Pass, Shape
 
 Table: TypeAlias = dict[str, Sequence[Any]]  # values of the rows by column
 

@@ -27,23 +27,8 @@ from graphql.execution.collect_fields import FieldDetailsList
 
 from resolvers import edges, leaves
 from resolvers.arguments import STRAWBERRY
-from resolvers.selection import (
-    READS,
-    Asked,
-    Compiler,
-    Exact,
-    Field,
-    Items,
-    Leaf,
-    NotNull,
-    Nullable,
-    OneOf,
-    Plain,
-    Read,
-    Selection,
-    Shape,
-    TypeName,
-)
+from resolvers.selection import READS, Asked, Field, Plain, Selection, TypeName
+from resolvers.shapes import Compiler, Exact, Items, Leaf, NotNull, Nullable, OneOf, Read, Shape
 from schema.node import MADE
 
 

@@ -11,7 +11,7 @@ from resolvers.context import Context
 from resolvers.edges import edge
 from resolvers.lists import Selection
 from resolvers.paging import Part, cursor, cut
-from resolvers.selection import Rows
+from resolvers.shapes import Rows
 from schema.agent import AgentConnection, AgentMemberConnection
 from schema.audit import AuditEventConnection
 from schema.engagement import EngagementConnection

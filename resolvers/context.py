@@ -28,7 +28,7 @@ from resolvers.execution import RequestFacts, SessionChange
 from resolvers.executor import Ahead
 from resolvers.inforce import InForce
 from resolvers.lists import Lists
-from resolvers.remembered import Known, Remembered
+from resolvers.remembered import Known, Remembered, acting_of
 from resolvers.rows import in_order, load_rows, note_rows
 from schema.engagement import Engagement
 from schema.person import StaffMember
@@ -188,7 +188,7 @@ class Context:
 
     async def _become_whoever_is_there(self) -> None:
         actor, _ = await self._load_actor()
-        self._become(actor, _acting(actor))
+        self._become(actor, acting_of(actor))
 
     def _note_use(self, known: Known) -> None:
         """Whatever is answered now may be answered again from memory until the next use has to be written down."""
@@ -224,7 +224,7 @@ class Context:
             actor, seen = await self._load_actor()
         if actor is None:
             return None
-        known = Known(actor, _acting(actor), InForce(self.policy, self.policy_activated_at, 0), seen)
+        known = Known(actor, acting_of(actor), InForce(self.policy, self.policy_activated_at, 0), seen)
         seats = 1 + sum(map(len, (actor.practices, actor.agents)))
         remembered.actors.keep(name, known, made, self.request.now, seats)
         return known
@@ -290,10 +290,6 @@ async def open_context(
     context.relying_party = relying_party
     await context.begin()
     return context
-
-
-def _acting(actor: Actor | None) -> Acting:
-    return Acting(actor.user_id, actor.operator) if actor else NOBODY
 
 
 def context_of(info: strawberry.Info) -> Context:

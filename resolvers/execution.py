@@ -1,8 +1,8 @@
 """How a document is executed, and what the door and the resolvers agree on.
 
-This file, `executor.py`, `compiling.py`, `selection.py`, `arguments.py`, `straight.py` and `leaves.py` are the ones
-that touch private names of strawberry and graphql-core, so that a new version of either breaks here and nowhere else
-(`tests/test_http_execution.py` asks for names that no import asks for).
+This file, `executor.py`, `compiling.py`, `selection.py`, `shapes.py`, `arguments.py`, `straight.py` and `leaves.py` are
+the ones that touch private names of strawberry and graphql-core, so that a new version of either breaks here and
+nowhere else (`tests/test_http_execution.py` asks for names that no import asks for).
 
 The library's own `Schema.execute` is not used by the door: it parses and validates again on every request, it
 answers request errors and field errors in the same shape although HTTP needs them apart, and it logs the source

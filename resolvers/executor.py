@@ -31,7 +31,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from resolvers import arguments, edges
 from resolvers.arguments import STRAWBERRY, Arguments, Convert
 from resolvers.compiling import NotCompiled, selection
-from resolvers.selection import Asked, Pass, Selection, Shape
+from resolvers.selection import Asked, Selection
+from resolvers.shapes import Pass, Shape
 
 Key: TypeAlias = tuple[object, ...]
 Value = TypeVar("Value")

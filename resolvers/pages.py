@@ -23,7 +23,7 @@ from resolvers.filters import engagement_status, training_due
 from resolvers.lists import Condition, Listing, PageAndParent, Parent, Selection, page_and_parent
 from resolvers.paging import Cut, cut
 from resolvers.reads import OF_PRACTICE, Read
-from resolvers.selection import Rows, Shape
+from resolvers.shapes import Rows, Shape
 from schema.agent import (
     Agent,
     AgentConnection,

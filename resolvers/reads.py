@@ -44,20 +44,8 @@ from resolvers.lists import HOUSE, Listing
 from resolvers.objects import ENGAGEMENT_STATUSES, Column
 from resolvers.relations import grant
 from resolvers.remembered import Side
-from resolvers.selection import (
-    READS,
-    Asked,
-    Items,
-    NotNull,
-    Nullable,
-    Output,
-    Pass,
-    Plain,
-    Rows,
-    Selection,
-    Shape,
-    TypeName,
-)
+from resolvers.selection import READS, Asked, Plain, Selection, TypeName
+from resolvers.shapes import Items, NotNull, Nullable, Output, Pass, Rows, Shape
 from schema.engagement import Engagement, RoleGrant
 from schema.practice import Practice
 

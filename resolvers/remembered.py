@@ -18,7 +18,7 @@ from authz.actor import Actor
 from models.connection import Row
 from models.freshness import Freshness
 from models.memory import Changes, Memory, Rows
-from models.tenancy import Acting
+from models.tenancy import NOBODY, Acting
 from operations.denials import Denials
 from operations.last_use import LastUses
 from operations.role_use import RoleUses
@@ -34,6 +34,11 @@ class Known:
     acting: Acting
     in_force: InForce
     seen: datetime
+
+
+def acting_of(actor: Actor | None) -> Acting:
+    """For whom the database is asked."""
+    return Acting(actor.user_id, actor.operator) if actor else NOBODY
 
 
 @dataclass(frozen=True, slots=True, eq=False)

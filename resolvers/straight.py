@@ -32,7 +32,7 @@ from strawberry.extensions.field_extension import build_field_extension_resolver
 from resolvers.arguments import STRAWBERRY
 from resolvers.compiling import NotCompiled, shape
 from resolvers.executor import Ahead, Compiled, Executor, keep
-from resolvers.selection import Pass, Shape
+from resolvers.shapes import Pass, Shape
 
 # The type of a variable, and the Python values that mean themselves there.
 ITSELF: Mapping[Any, tuple[type, range | None]] = {

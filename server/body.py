@@ -63,12 +63,11 @@ async def read(receive: Receive, content_length: str | None, *, arrived: bool = 
     if content_length is not None and content_length.isascii() and content_length.isdigit():
         _bounded(int(content_length[:18]), most)
     if isinstance(receive, Here):
-        return _within(receive.whole(), most)
+        content = receive.whole()
+        _bounded(len(content), most)
+        return content
     if arrived:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        return _within(message.get("body", b""), most)
+        return await _collect(receive, most)
     try:
         return await LAST_RESORT.within(limits.of("body_seconds"), _collect(receive, most))
     except TimeoutError:
@@ -90,11 +89,6 @@ async def _collect(receive: Receive, most: int) -> bytes:
         _bounded(len(body), most)
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def _within(content: bytes, most: int) -> bytes:
-    _bounded(len(content), most)
-    return content
 
 
 def _bounded(length: int, most: int) -> None:

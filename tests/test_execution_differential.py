@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from models import Engagement
 from models.asyncpg_client import AsyncpgClient
-from resolvers import executor, reads, selection
+from resolvers import executor, reads, shapes
 from resolvers.execution import Schema
 from resolvers.executor import Compiled
 from resolvers.schema import schema as api
@@ -122,11 +122,11 @@ async def test_of_two_fields_that_wait_one_failure_ends_the_other(monkeypatch: p
     """Nothing of an abandoned pass goes on, and nothing of it was left unawaited: that would be a warning, an error."""
     seen = []
 
-    async def settle(self: selection.Pass, original: Any = selection.Pass.settle) -> None:
+    async def settle(self: shapes.Pass, original: Any = shapes.Pass.settle) -> None:
         seen.append(len(self.waiting))
         await original(self)
 
-    monkeypatch.setattr(selection.Pass, "settle", settle)
+    monkeypatch.setattr(shapes.Pass, "settle", settle)
     world = odd_schema.World(random.Random(1), 0.0)
     for branch in world.context.branches.values():
         branch.row["fails"] = True

@@ -16,6 +16,7 @@ import limits
 from models import deadline
 from resolvers.execution import RequestFacts
 from resolvers.schema import schema
+from server import body
 from server.admission import Admission, is_urgent
 from server.metrics import Metrics
 from server.room import GONE, Room
@@ -226,3 +227,15 @@ async def test_a_body_read_before_admission_is_still_refused_by_the_door_in_its_
         caller = await Caller.on(port, sent)
         assert await caller.status() == status
         assert code in caller.body
+
+
+async def test_a_body_that_has_arrived_in_pieces_is_read_to_its_end() -> None:
+    pieces = [
+        {"type": "http.request", "body": b'{"query":', "more_body": True},
+        {"type": "http.request", "body": b' "{ a }"}', "more_body": False},
+    ]
+
+    async def receive() -> Message:
+        return pieces.pop(0)
+
+    assert await body.read(receive, None, arrived=True) == b'{"query": "{ a }"}'
