@@ -7,7 +7,6 @@ remembers stands behind a real server: there the very same bytes are answered be
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -16,16 +15,15 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-import uvicorn
 from graphql import parse, validate
 
 from models import Agreement, Engagement, RoleGrant
 from models.asyncpg_client import AsyncpgClient
 from models.identifier import uuid7
 from resolvers.schema import schema as api
-from server.run import configuration
 from tests.callers import World
 from tests.query_maker import Maker, flags
+from tests.sockets import behind_uvicorn
 from tests.statements import noted
 from tests.stored import as_owner, rows
 from tests.test_execution_differential import api_arguments
@@ -76,15 +74,8 @@ class Asker:
 @pytest.fixture
 async def port(town: Town) -> AsyncIterator[int]:
     """A real server in front of the town."""
-    config = configuration(town.app, port=0)
-    config.lifespan = "off"
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
+    async with behind_uvicorn(town.app) as port:
+        yield port
 
 
 @pytest.fixture
