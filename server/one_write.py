@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, ST
 Header = tuple[bytes, bytes]
 
 LENGTH = b"content-length"
+MOST = 65_536  # bytes of a body; a larger one is not copied to have its start before it
 # They say how the answer is sent, which is uvicorn's to decide.
 FRAMING = frozenset({b"connection", b"transfer-encoding"})
 # Different in each answer, or nobody else's business: not kept.
@@ -45,6 +46,8 @@ class OneWriteCycle(RequestResponseCycle):
         if message.get("more_body") or self.scope["method"] == "HEAD" or not self._is_usual():
             return False
         body = message.get("body", b"")
+        if len(body) > MOST:
+            return False
         head = _head(start["status"], [*self.default_headers, *start["headers"]], len(body))
         if head is None:
             return False

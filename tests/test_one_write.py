@@ -24,6 +24,7 @@ ANSWERS: dict[str, tuple[int, list[Header], list[bytes]]] = {
     "empty": (200, [(b"content-length", b"0")], [b""]),
     "nothing": (204, PLAIN, [b""]),
     "not modified": (304, [(b"etag", b'"1"')], [b""]),
+    "large": (200, [*PLAIN, (b"content-length", b"70000")], [b"x" * 70_000]),
     "in pieces": (200, WORD, [b"wo", b"rd"]),
     "all of it, and then nothing": (200, WORD, [b"word", b""]),
     "a stream": (200, PLAIN, [b"wo", b"rd", b""]),
@@ -92,9 +93,9 @@ async def test_a_whole_answer_is_written_once(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(one_write.OneWriteCycle, "_sent", counted)
     async with behind_plain_uvicorn(application, BoundedHttpProtocol) as port:
-        for name in ("whole", "refused", "in pieces", "a stream", "to be closed", "too long"):
+        for name in ("whole", "refused", "large", "in pieces", "a stream", "to be closed", "too long"):
             await received(port, name)
-    assert written == [True, True, False, False, False]
+    assert written == [True, True, False, False, False, False]
 
 
 def test_nothing_of_one_callers_own_is_kept() -> None:
